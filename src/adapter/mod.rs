@@ -1,0 +1,198 @@
+//! Workspaces as the engine sees them: eight methods, whatever the platform behind.
+
+pub mod directory;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use crate::flow::permit::FlowPermit;
+use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::digest::{FileList, TreeDigest, TreePath};
+
+/// What went wrong, so that the engine can tell "no" from "could not tell".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterErrorKind {
+    /// What was to be read is not there.
+    NotFound,
+    /// Other bytes are there under that version.
+    AlreadyExists,
+    /// The pointer does not hold what was expected.
+    Precondition,
+    /// The workspace refuses these credentials.
+    PermissionDenied,
+    /// The workspace asks to be left alone for a while.
+    RateLimited,
+    /// The workspace cannot do this at all.
+    Unsupported,
+    /// The bytes are not those of the digest.
+    Corrupt,
+    /// Anything else, such as a full disk or a cut line.
+    Unexpected,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorStatus {
+    /// It cannot.
+    Permanent,
+    /// It can.
+    Temporary,
+    /// It could, and was tried often enough.
+    Persistent,
+}
+
+/// An error of an adapter. Its text never holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} in workspace `{workspace}`: {message}")]
+pub struct AdapterError {
+    /// What went wrong.
+    pub kind: AdapterErrorKind,
+    /// Whether trying again can help.
+    pub status: ErrorStatus,
+    /// The workspace, by its name.
+    pub workspace: String,
+    /// The method, such as `write`.
+    pub operation: &'static str,
+    /// What failed, on what.
+    pub message: String,
+    /// How long the workspace asked to be left alone.
+    pub retry_after: Option<std::time::Duration>,
+    /// What caused it.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The result of an adapter's method.
+pub type Result<T> = std::result::Result<T, AdapterError>;
+/// The bytes of one file, in pieces.
+pub type ByteStream = BoxStream<'static, std::result::Result<Bytes, std::io::Error>>;
+
+/// What an adapter is and where it points; never a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Info {
+    /// The workspace's name.
+    pub workspace: String,
+    /// The kind of adapter, such as `directory`.
+    pub kind: &'static str,
+    /// Where it points, for people.
+    pub location: String,
+}
+
+/// What a workspace can guarantee. What it cannot, the layers check or refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// A write under a version that exists fails instead of overwriting, even when two race.
+    pub create_only: bool,
+    /// A pointer moves only when it holds what was expected, even when two race.
+    pub compare_and_set: bool,
+    /// Versions cannot be changed by others once written.
+    pub immutable: bool,
+}
+
+/// One version as a workspace holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The version.
+    pub version: VersionId,
+    /// The digest that was recorded when it was written. Reading back is what proves it.
+    pub digest: TreeDigest,
+    /// Its files.
+    pub files: FileList,
+}
+
+/// Which version is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locator<'a> {
+    /// One by name and version.
+    Version(&'a VersionId),
+    /// The one that the artifact's pointer holds.
+    Current(&'a ArtifactId),
+}
+
+/// Which records to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selector {
+    /// Only of these artifacts; of all when empty.
+    pub artifacts: BTreeSet<ArtifactId>,
+}
+
+/// Where the bytes of a write come from: the staging area, never the source workspace.
+pub trait Content: Debug + Send + Sync {
+    /// The bytes of one file, from its start. May be called again for a retry.
+    fn open(&self, path: &TreePath) -> BoxFuture<'_, std::io::Result<ByteStream>>;
+
+    /// A file of the local file system with these bytes, when there is one: adapters may clone it (copy-on-write), and
+    /// must not link it.
+    fn local_path(&self, path: &TreePath) -> Option<std::path::PathBuf>;
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Written {
+    /// The version is new.
+    Created,
+    /// The same digest was there already, whole.
+    Unchanged,
+}
+
+/// What the platform knows about a version, beyond its bytes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    /// Names and values as the platform has them.
+    pub properties: std::collections::BTreeMap<String, String>,
+}
+
+/// A workspace. Methods may be called from several tasks at once and may be repeated after an error; each says what
+/// that means.
+pub trait Adapter: Debug + Send + Sync {
+    /// What this is and where it points. Does no I/O.
+    fn info(&self) -> Info;
+
+    /// What the workspace guarantees. Does no I/O.
+    fn capabilities(&self) -> Capabilities;
+
+    /// All whole versions that the selector names. What is half written never shows.
+    fn list(&self, selector: Selector) -> BoxFuture<'_, Result<BoxStream<'_, Result<Record>>>>;
+
+    /// One version's record; `None` when it is not there, which is not an error.
+    fn stat<'a>(&'a self, locator: Locator<'a>) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// The bytes of one file of a version, as they are now: the caller hashes them. `NotFound` when there is none.
+    fn read<'a>(
+        &'a self,
+        version: &'a VersionId,
+        path: &'a TreePath,
+    ) -> BoxFuture<'a, Result<ByteStream>>;
+
+    /// Writes a version, all or nothing, only if absent. The same digest again is [`Written::Unchanged`]; another
+    /// digest under the version is `AlreadyExists`. Durable when it returns. A write that is cut leaves nothing visible.
+    fn write<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        content: &'a dyn Content,
+    ) -> BoxFuture<'a, Result<Written>>;
+
+    /// Makes the artifact's pointer hold a version, given the digest it holds now. Another digest there is
+    /// `Precondition`; already holding `version` is success. Durable when it returns.
+    fn point<'a>(
+        &'a self,
+        version: &'a VersionId,
+        expected: Option<TreeDigest>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// What the platform knows about a version, beyond its bytes.
+    fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>>;
+}

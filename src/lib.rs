@@ -1,0 +1,11 @@
+//! Promotes machine-learning artifacts from dev to prod.
+
+pub mod adapter;
+pub mod clock;
+pub mod diagnostic;
+pub mod flow;
+pub mod fs;
+pub mod ledger;
+pub mod manifest;
+pub mod model;
+pub mod redact;

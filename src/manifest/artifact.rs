@@ -1,0 +1,40 @@
+//! `models/<project>/<name>/model.yaml` and the same for the other kinds: what an artifact is for.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Manifest;
+use crate::model::id::{ArtifactName, GroupName, ProjectName};
+
+/// The manifest of a model, pipeline, component or runtime.
+pub type Artifact = Manifest<ArtifactName, ArtifactSpec>;
+
+/// What an artifact is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactSpec {
+    /// The project that owns it.
+    pub project: ProjectName,
+    /// The group that answers for it.
+    pub owner: GroupName,
+    /// What it is meant to be used for.
+    #[schemars(length(min = 1, max = 4096))]
+    pub purpose: String,
+    /// How much harm a mistake of it can do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_tier: Option<RiskTier>,
+}
+
+/// How much harm a mistake can do.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum RiskTier {
+    /// Little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+}

@@ -1,0 +1,26 @@
+//! `datasets/<name>.yaml`: what data is and where it lives; never its bytes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Manifest;
+use crate::model::id::{DatasetName, GroupName, RegionName};
+use crate::model::label::Label;
+
+/// The manifest of a dataset.
+pub type Dataset = Manifest<DatasetName, DatasetSpec>;
+
+/// What data is and where it lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DatasetSpec {
+    /// The group that answers for it.
+    pub owner: GroupName,
+    /// The tags it carries. Everything made from it carries them too.
+    pub label: Label,
+    /// Where it is.
+    pub region: RegionName,
+    /// Its address, for people; nothing is read from it.
+    #[schemars(length(min = 1, max = 2048))]
+    pub location: String,
+}

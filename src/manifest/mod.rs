@@ -1,0 +1,45 @@
+//! The files of a promotion repository: shapes, parsing with spans, and what must hold between them.
+
+pub mod artifact;
+pub mod dataset;
+pub mod freeze;
+pub mod policy;
+pub mod release;
+pub mod topology;
+pub mod trust_index;
+pub mod trust_root;
+pub mod version;
+pub mod workspace;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The one version of the format there is.
+pub const API_VERSION: &str = "promote.dev/v1alpha1";
+/// The largest manifest, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
+
+/// What every manifest looks like: a header, a name, and a specification of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest<N, S> {
+    /// Always `promote.dev/v1alpha1`.
+    pub api_version: String,
+    /// The kind of manifest.
+    pub kind: String,
+    /// Its name.
+    pub metadata: Metadata<N>,
+    /// What it says.
+    pub spec: S,
+}
+
+/// The name of what a manifest describes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata<N> {
+    /// The name; the file's path must agree with it.
+    pub name: N,
+    /// Words for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}

@@ -1,0 +1,57 @@
+//! Lineage: what a version was made from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::artifact::VersionId;
+use crate::model::digest::TreeDigest;
+use crate::model::id::DatasetName;
+
+/// The datasets, base artifacts, code and run that a version was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lineage {
+    /// The datasets that were read. All of them: one left out is a false statement that its author signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<DatasetName>,
+    /// The versions that this one was derived from: base models, the pipeline that ran, the runtime it ran in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<Base>,
+    /// The commit of the code that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeCommit>,
+    /// The run that made it, as its platform names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub run: Option<String>,
+}
+
+/// A version that another was derived from.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Base {
+    /// The version.
+    pub version: VersionId,
+    /// Its digest, so that a name cannot be given other bytes later.
+    pub digest: TreeDigest,
+}
+
+/// Where code came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CodeCommit {
+    /// The repository's address.
+    pub repository: String,
+    /// The commit, in full.
+    #[schemars(regex(pattern = "^[0-9a-f]{40}([0-9a-f]{24})?$"))]
+    pub commit: String,
+}
+
+impl Lineage {
+    /// Whether nothing at all is said about the data: then its origin is unknown, which is not the same as "none".
+    #[must_use]
+    pub const fn names_no_data(&self) -> bool {
+        self.datasets.is_empty() && self.bases.is_empty()
+    }
+}

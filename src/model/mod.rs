@@ -1,0 +1,13 @@
+//! The words of the project as types. Pure values: no I/O, no clock.
+
+pub mod approval;
+pub mod artifact;
+pub mod attestation;
+pub mod digest;
+pub mod environment;
+pub mod id;
+pub mod label;
+pub mod lineage;
+pub mod principal;
+pub mod promotion;
+pub mod workspace;
