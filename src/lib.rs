@@ -5,6 +5,7 @@ pub mod clock;
 pub mod diagnostic;
 pub mod flow;
 pub mod fs;
+pub mod gate;
 pub mod ledger;
 pub mod manifest;
 pub mod model;

@@ -8,6 +8,8 @@ pub mod environment;
 pub mod id;
 pub mod label;
 pub mod lineage;
+pub mod period;
 pub mod principal;
 pub mod promotion;
+pub mod verdict;
 pub mod workspace;
