@@ -3,10 +3,12 @@
 pub mod adapter;
 pub mod clock;
 pub mod diagnostic;
+pub mod error;
 pub mod flow;
 pub mod fs;
 pub mod gate;
 pub mod ledger;
 pub mod manifest;
 pub mod model;
+pub mod plan;
 pub mod redact;

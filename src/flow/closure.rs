@@ -1,1 +1,442 @@
-//! The label of everything.
+//! The label of everything: the join over all that a thing was made from.
+//!
+//! `label(x) = own(x) ∪ ⋃ label(inputs of x)`, over datasets, base artifacts and known bytes. What is unknown is given
+//! the highest label that it could have, never the lowest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::artifact::VersionId;
+use crate::model::digest::{Sha256, TreeDigest};
+use crate::model::id::DatasetName;
+use crate::model::label::{Clearance, Label, Tag};
+use crate::model::lineage::Lineage;
+
+/// One registration of a digest. The same digest may have several, under several names.
+#[derive(Debug, Clone)]
+pub struct Registration<'a> {
+    /// Its name and version.
+    pub id: &'a VersionId,
+    /// Its digest.
+    pub digest: TreeDigest,
+    /// The hashes of its files.
+    pub files: Vec<Sha256>,
+    /// What it says it was made from.
+    pub lineage: Option<&'a Lineage>,
+    /// Whether a known producer signed that.
+    pub is_signed: bool,
+    /// The clearance of the workspace it was made in; `None` when that is unknown.
+    pub clearance: Option<&'a Clearance>,
+    /// The label that the ledger recorded for it; labels never shrink below this.
+    pub recorded: Option<&'a Label>,
+    /// Its place in the order of registrations; what is not yet in the ledger comes last. Where two registrations share
+    /// a file, the earlier one says what the file is.
+    pub order: u64,
+}
+
+/// Why a tag is on a label: the last step of the path it came by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A dataset carries it.
+    Dataset(DatasetName),
+    /// A dataset is named that nobody declared, so it could be anything.
+    UnknownDataset(DatasetName),
+    /// A base artifact carries it.
+    Base(VersionId),
+    /// A base is named whose digest nobody registered.
+    UnknownBase(VersionId),
+    /// A file of it is known from another version.
+    KnownFile {
+        /// The file's hash.
+        file: Sha256,
+        /// The version that had it first.
+        first: VersionId,
+    },
+    /// Nobody signed what it was made from, so it counts as everything its workspace may hold.
+    UnknownLineage,
+    /// Not even the workspace it was made in is known.
+    UnknownProducer,
+    /// The ledger recorded it before.
+    Recorded,
+    /// Its lineage leads back to itself.
+    Cycle,
+}
+
+/// A label with the reasons for each of its tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The label.
+    pub label: Label,
+    /// Why each tag is on it.
+    pub reasons: BTreeMap<Tag, BTreeSet<Reason>>,
+}
+
+/// What labels are computed from, besides the registrations.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// The labels of the declared datasets.
+    pub datasets: &'a BTreeMap<DatasetName, Label>,
+    /// Every declared tag: the label of what nothing is known about.
+    pub top: &'a Label,
+    /// Files that prove nothing alone, such as licences.
+    pub common_files: &'a BTreeSet<Sha256>,
+}
+
+/// The label of every registered digest.
+#[derive(Debug, Clone, Default)]
+pub struct Labels(BTreeMap<TreeDigest, Explained>);
+
+impl Labels {
+    /// Computes all labels in one pass over the graph, inputs first.
+    #[must_use]
+    pub fn compute(basis: Basis<'_>, registrations: &[Registration<'_>]) -> Self {
+        let graph = Graph::build(basis, registrations);
+        let mut labels = Self::default();
+        for node in graph.inputs_first() {
+            let explained = match node {
+                Visit::Ready(digest) => graph.explain(digest, &labels),
+                Visit::OnCycle(_) => Explained::all(basis.top, &Reason::Cycle),
+            };
+            labels.0.insert(node.digest(), explained);
+        }
+        labels
+    }
+
+    /// The label of a digest, with reasons; `None` when nobody registered it.
+    #[must_use]
+    pub fn get(&self, digest: TreeDigest) -> Option<&Explained> {
+        self.0.get(&digest)
+    }
+}
+
+impl Explained {
+    fn all(label: &Label, reason: &Reason) -> Self {
+        let reasons = label
+            .tags()
+            .iter()
+            .map(|tag| (tag.clone(), BTreeSet::from([reason.clone()])))
+            .collect();
+        Self {
+            label: label.clone(),
+            reasons,
+        }
+    }
+
+    fn join(self, label: &Label, reason: &Reason) -> Self {
+        let mut reasons = self.reasons;
+        for tag in label.tags() {
+            reasons
+                .entry(tag.clone())
+                .or_default()
+                .insert(reason.clone());
+        }
+        Self {
+            label: self.label.join(label),
+            reasons,
+        }
+    }
+}
+
+/// A digest in the order in which labels are computed.
+#[derive(Debug, Clone, Copy)]
+enum Visit {
+    /// All its inputs have their labels.
+    Ready(TreeDigest),
+    /// Its lineage leads back to itself. Honest digests cannot do that, so whoever wrote it gets the highest label.
+    OnCycle(TreeDigest),
+}
+
+impl Visit {
+    const fn digest(self) -> TreeDigest {
+        match self {
+            Self::Ready(digest) | Self::OnCycle(digest) => digest,
+        }
+    }
+}
+
+struct Graph<'a> {
+    basis: Basis<'a>,
+    registrations: BTreeMap<TreeDigest, Vec<&'a Registration<'a>>>,
+    first_holder: BTreeMap<Sha256, &'a Registration<'a>>,
+}
+
+impl<'a> Graph<'a> {
+    fn build(basis: Basis<'a>, registrations: &'a [Registration<'a>]) -> Self {
+        let mut by_digest: BTreeMap<TreeDigest, Vec<&Registration<'_>>> = BTreeMap::new();
+        let mut first_holder: BTreeMap<Sha256, &Registration<'_>> = BTreeMap::new();
+        let mut ordered: Vec<&Registration<'_>> = registrations.iter().collect();
+        ordered.sort_by_key(|registration| (registration.order, registration.id));
+        for registration in ordered {
+            by_digest
+                .entry(registration.digest)
+                .or_default()
+                .push(registration);
+            for file in &registration.files {
+                if !basis.common_files.contains(file) {
+                    first_holder.entry(*file).or_insert(registration);
+                }
+            }
+        }
+        Self {
+            basis,
+            registrations: by_digest,
+            first_holder,
+        }
+    }
+
+    /// The digests that the label of `digest` is computed from, of those that are registered.
+    fn inputs(&self, digest: TreeDigest) -> BTreeSet<TreeDigest> {
+        let of_digest = self.registrations.get(&digest).into_iter().flatten();
+        let mut inputs = BTreeSet::new();
+        for registration in of_digest {
+            let bases = registration
+                .lineage
+                .iter()
+                .flat_map(|lineage| &lineage.bases)
+                .map(|base| base.digest);
+            let holders = registration
+                .files
+                .iter()
+                .filter_map(|file| self.first_holder.get(file))
+                .map(|first| first.digest);
+            inputs.extend(holders.filter(|holder| *holder != digest));
+            inputs.extend(bases.filter(|base| self.registrations.contains_key(base)));
+        }
+        inputs
+    }
+
+    /// All digests, each after its inputs; those on a cycle last (Kahn's algorithm).
+    fn inputs_first(&self) -> Vec<Visit> {
+        let mut waiting: BTreeMap<TreeDigest, BTreeSet<TreeDigest>> = self
+            .registrations
+            .keys()
+            .map(|digest| (*digest, self.inputs(*digest)))
+            .collect();
+        let mut dependents: BTreeMap<TreeDigest, Vec<TreeDigest>> = BTreeMap::new();
+        for (digest, inputs) in &waiting {
+            for input in inputs {
+                dependents.entry(*input).or_default().push(*digest);
+            }
+        }
+        let mut ready: Vec<TreeDigest> = waiting
+            .iter()
+            .filter(|(_, inputs)| inputs.is_empty())
+            .map(|(digest, _)| *digest)
+            .collect();
+        let mut order = Vec::with_capacity(waiting.len());
+        while let Some(digest) = ready.pop() {
+            waiting.remove(&digest);
+            order.push(Visit::Ready(digest));
+            for dependent in dependents.remove(&digest).unwrap_or_default() {
+                let Some(inputs) = waiting.get_mut(&dependent) else {
+                    continue;
+                };
+                inputs.remove(&digest);
+                if inputs.is_empty() {
+                    ready.push(dependent);
+                }
+            }
+        }
+        order.extend(waiting.into_keys().map(Visit::OnCycle));
+        order
+    }
+
+    /// The label of a digest whose inputs have theirs.
+    fn explain(&self, digest: TreeDigest, labels: &Labels) -> Explained {
+        let mut parts: Vec<(&Label, Reason)> = Vec::new();
+        let mut owned: Vec<(Label, Reason)> = Vec::new();
+        for registration in self.registrations.get(&digest).into_iter().flatten() {
+            parts.extend(registration.recorded.map(|label| (label, Reason::Recorded)));
+            owned.extend(Self::unknown_origin(registration));
+            if registration.clearance.is_none() {
+                parts.push((self.basis.top, Reason::UnknownProducer));
+            }
+            if let Some(lineage) = registration.lineage {
+                parts.extend(lineage.datasets.iter().map(|name| self.dataset(name)));
+                parts.extend(
+                    lineage
+                        .bases
+                        .iter()
+                        .map(|base| match labels.get(base.digest) {
+                            Some(known) => (&known.label, Reason::Base(base.version.clone())),
+                            None => (self.basis.top, Reason::UnknownBase(base.version.clone())),
+                        }),
+                );
+            }
+            for (file, first) in registration
+                .files
+                .iter()
+                .filter_map(|file| Some((file, self.first_holder.get(file)?)))
+            {
+                let known = labels.get(first.digest).filter(|_| first.digest != digest);
+                parts.extend(known.map(|known| {
+                    (
+                        &known.label,
+                        Reason::KnownFile {
+                            file: *file,
+                            first: first.id.clone(),
+                        },
+                    )
+                }));
+            }
+        }
+        let parts = parts
+            .into_iter()
+            .chain(owned.iter().map(|(label, reason)| (label, reason.clone())));
+        let joined = parts.fold(None, |sum: Option<Explained>, (label, reason)| {
+            Some(match sum {
+                Some(sum) => sum.join(label, &reason),
+                None => Explained::all(label, &reason),
+            })
+        });
+        joined.unwrap_or_else(|| Explained::all(self.basis.top, &Reason::UnknownProducer))
+    }
+
+    /// What a registration is labelled with because nobody vouches for what it was made from.
+    fn unknown_origin(registration: &Registration<'_>) -> Option<(Label, Reason)> {
+        let is_known = registration.is_signed
+            && registration
+                .lineage
+                .is_some_and(|lineage| !lineage.names_no_data());
+        let clearance = registration.clearance.filter(|_| !is_known)?;
+        Some((clearance.as_label(), Reason::UnknownLineage))
+    }
+
+    fn dataset(&self, name: &DatasetName) -> (&'a Label, Reason) {
+        match self.basis.datasets.get(name) {
+            Some(label) => (label, Reason::Dataset(name.clone())),
+            None => (self.basis.top, Reason::UnknownDataset(name.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::lineage::Base;
+
+    fn label(tags: &[&str]) -> Label {
+        Label::new(tags.iter().map(|tag| tag.parse().unwrap())).unwrap()
+    }
+
+    fn digest(number: u8) -> TreeDigest {
+        format!("dirhash1:{}", hex::encode([number; 32]))
+            .parse()
+            .unwrap()
+    }
+
+    fn id(number: u8) -> VersionId {
+        format!("retail/model/m{number}@1.0.0").parse().unwrap()
+    }
+
+    /// What one test registers: number, files, datasets, bases.
+    type Row<'a> = (u8, &'a [u8], &'a [&'a str], &'a [u8]);
+
+    fn labels(rows: &[Row<'_>]) -> BTreeMap<u8, Label> {
+        let datasets = BTreeMap::from([
+            ("sample".parse().unwrap(), label(&["internal"])),
+            ("field".parse().unwrap(), label(&["production"])),
+        ]);
+        let (top, common) = (
+            label(&["internal", "production", "pii"]),
+            BTreeSet::from([Sha256::of(&[0])]),
+        );
+        let clearance = Clearance::new(label(&["internal"]).tags().iter().cloned()).unwrap();
+        let ids: Vec<VersionId> = rows.iter().map(|row| id(row.0)).collect();
+        let lineages: Vec<Lineage> = rows
+            .iter()
+            .map(|(_, _, datasets, bases)| Lineage {
+                datasets: datasets.iter().map(|name| name.parse().unwrap()).collect(),
+                bases: bases
+                    .iter()
+                    .map(|base| Base {
+                        version: id(*base),
+                        digest: digest(*base),
+                    })
+                    .collect(),
+                ..Lineage::default()
+            })
+            .collect();
+        let registrations: Vec<Registration<'_>> = rows
+            .iter()
+            .enumerate()
+            .map(|(index, row)| Registration {
+                id: &ids[index],
+                digest: digest(row.0),
+                files: row.1.iter().map(|file| Sha256::of(&[*file])).collect(),
+                lineage: Some(&lineages[index]),
+                is_signed: true,
+                clearance: Some(&clearance),
+                recorded: None,
+                order: index as u64,
+            })
+            .collect();
+        let computed = Labels::compute(
+            Basis {
+                datasets: &datasets,
+                top: &top,
+                common_files: &common,
+            },
+            &registrations,
+        );
+        rows.iter()
+            .map(|row| (row.0, computed.get(digest(row.0)).unwrap().label.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_diamond_joins_both_parents() {
+        let computed = labels(&[
+            (1, &[1], &["sample"], &[]),
+            (2, &[2], &["field"], &[]),
+            (3, &[3], &[], &[1, 2]),
+        ]);
+        assert_eq!(computed[&3], label(&["internal", "production"]));
+        assert_eq!(computed[&1], label(&["internal"]));
+    }
+
+    #[test]
+    fn known_bytes_keep_their_label_under_a_new_name() {
+        let computed = labels(&[(1, &[1, 7], &["field"], &[]), (2, &[7], &["sample"], &[])]);
+        assert_eq!(computed[&2], label(&["internal", "production"]));
+    }
+
+    #[test]
+    fn a_file_that_was_recorded_lower_first_stays_lower() {
+        let computed = labels(&[
+            (1, &[7], &["sample"], &[]),
+            (2, &[7, 8], &["field"], &[]),
+            (3, &[7, 9], &["sample"], &[]),
+        ]);
+        assert_eq!(computed[&3], label(&["internal"]));
+        assert_eq!(computed[&2], label(&["internal", "production"]));
+    }
+
+    #[test]
+    fn common_files_prove_nothing() {
+        let computed = labels(&[
+            (1, &[0, 1], &["field"], &[]),
+            (2, &[0, 2], &["sample"], &[]),
+        ]);
+        assert_eq!(computed[&2], label(&["internal"]));
+    }
+
+    #[test]
+    fn unknown_inputs_count_as_everything() {
+        let top = label(&["internal", "production", "pii"]);
+        let computed = labels(&[
+            (1, &[1], &["nobody-knows"], &[]),
+            (2, &[2], &[], &[99]),
+            (3, &[3], &[], &[4]),
+            (4, &[4], &[], &[3]),
+            (5, &[5], &[], &[]),
+        ]);
+        for number in 1..=4 {
+            assert_eq!(computed[&number], top, "{number}");
+        }
+        assert_eq!(
+            computed[&5],
+            label(&["internal"]),
+            "no lineage: what the workspace may hold"
+        );
+    }
+}

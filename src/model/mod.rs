@@ -5,6 +5,7 @@ pub mod artifact;
 pub mod attestation;
 pub mod digest;
 pub mod environment;
+pub mod event;
 pub mod id;
 pub mod label;
 pub mod lineage;

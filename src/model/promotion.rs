@@ -147,6 +147,8 @@ pub struct Promotion {
     pub replaces: Option<TreeDigest>,
     /// Whether the slot has held the digest before.
     pub direction: Direction,
+    /// The SHA-256 of the release file that asks for it.
+    pub release: Sha256,
 }
 
 /// How a finished attempt ended.

@@ -1,0 +1,164 @@
+//! How a command can end other than well: one type, rendered once for each surface.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+use crate::diagnostic::Diagnostic;
+
+/// What kind of end it is. Decides the exit code, which is interface: documented, tested, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// A file or a setting is wrong.
+    Invalid,
+    /// The command was used in a way that makes no sense.
+    Usage,
+    /// A rule or a person said no.
+    Denied,
+    /// Something is missing that can still come: an approval, time, the end of a freeze.
+    Waiting,
+    /// Something could not be reached, so nothing was decided.
+    Unavailable,
+    /// A promotion failed, or it could not be told how it ended.
+    Failed,
+    /// Somebody else was faster; try again.
+    Conflict,
+    /// A defect of this program.
+    Internal,
+}
+
+impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Invalid,
+        Self::Usage,
+        Self::Denied,
+        Self::Waiting,
+        Self::Unavailable,
+        Self::Failed,
+        Self::Conflict,
+        Self::Internal,
+    ];
+
+    /// The exit code of the program.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Invalid => 1,
+            Self::Usage => 2,
+            Self::Denied => 3,
+            Self::Waiting => 4,
+            Self::Unavailable => 5,
+            Self::Failed => 6,
+            Self::Conflict => 7,
+            Self::Internal => 70,
+        }
+    }
+}
+
+/// Why a command ended other than well.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What kind of end it is.
+    pub kind: FailureKind,
+    /// What failed, in one line.
+    pub message: String,
+    /// What caused it, outermost first, each in one line.
+    pub causes: Vec<String>,
+    /// What to do; whole commands where possible.
+    pub hints: Vec<String>,
+    /// Places in files, when it is about files.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The result of a use case.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// A failure of a kind, with what failed.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// A failure whose message and causes are those of an error.
+    pub fn of(kind: FailureKind, error: &dyn std::error::Error) -> Self {
+        let mut failure = Self::new(kind, error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            failure.causes.push(cause.to_string());
+            source = cause.source();
+        }
+        failure
+    }
+
+    /// A failure that diagnostics of files make.
+    #[must_use]
+    pub fn diagnostics(diagnostics: Vec<Diagnostic>) -> Self {
+        let errors = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == crate::diagnostic::Severity::Error)
+            .count();
+        let message = if errors == 1 {
+            "1 error in the repository".to_owned()
+        } else {
+            format!("{errors} errors in the repository")
+        };
+        Self {
+            diagnostics,
+            ..Self::new(FailureKind::Invalid, message)
+        }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Says what was being done when it happened; the message becomes a cause.
+    #[must_use]
+    pub fn during(mut self, what: impl Display) -> Self {
+        let message = std::mem::replace(&mut self.message, what.to_string());
+        self.causes.insert(0, message);
+        self
+    }
+}
+
+/// Turns errors into failures of a kind.
+pub trait OrFail<T> {
+    /// The value, or a failure of the kind with the error's message.
+    ///
+    /// # Errors
+    ///
+    /// When there was an error.
+    fn or_fail(self, kind: FailureKind) -> Result<T>;
+}
+
+impl<T, E: std::error::Error> OrFail<T> for std::result::Result<T, E> {
+    fn or_fail(self, kind: FailureKind) -> Result<T> {
+        self.map_err(|error| Failure::of(kind, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_interface() {
+        let codes: Vec<u8> = FailureKind::ALL
+            .iter()
+            .map(|kind| kind.exit_code())
+            .collect();
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 70]);
+    }
+}

@@ -1,0 +1,4 @@
+//! What would be done, in order. Pure: facts come in as arguments.
+
+pub mod desired;
+pub mod state;
