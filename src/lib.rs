@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod clock;
 pub mod diagnostic;
+pub mod engine;
 pub mod error;
 pub mod flow;
 pub mod fs;
