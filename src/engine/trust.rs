@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::manifest::trust_index::TrustIndexSpec;
 use crate::manifest::trust_root::{RoleSpec, TrustRootSpec};
 use crate::model::digest::{Sha256, TreePath};
-use crate::model::event::Adoption;
+use crate::model::event::{Adoption, SignatureRef};
 use crate::model::id::{GroupName, PrincipalName, RoleName};
 
 /// The role that signs `trust/root.yaml` itself.
@@ -21,8 +21,8 @@ pub struct Signed<'a, S> {
     pub spec: &'a S,
     /// The SHA-256 of its bytes.
     pub sha256: Sha256,
-    /// The principals whose signatures are good, each with the SHA-256 of the signature file.
-    pub signers: BTreeMap<PrincipalName, (TreePath, Sha256)>,
+    /// The principals whose signatures are good, each with the signature file.
+    pub signers: BTreeMap<PrincipalName, (TreePath, SignatureRef)>,
 }
 
 /// The trust files of one commit.
@@ -367,7 +367,7 @@ mod tests {
         }
     }
 
-    fn signers(names: &[&str]) -> BTreeMap<PrincipalName, (TreePath, Sha256)> {
+    fn signers(names: &[&str]) -> BTreeMap<PrincipalName, (TreePath, SignatureRef)> {
         names
             .iter()
             .map(|name| {
@@ -375,7 +375,7 @@ mod tests {
                     name.parse().unwrap(),
                     (
                         format!("trust/{name}.sig").parse().unwrap(),
-                        Sha256::of(name.as_bytes()),
+                        SignatureRef { sha256: Sha256::of(name.as_bytes()), key: format!("SHA256:{}", "A".repeat(43)).parse().unwrap() },
                     ),
                 )
             })

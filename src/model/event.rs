@@ -96,8 +96,18 @@ pub struct Adoption {
     pub index: Sha256,
     /// The governed files.
     pub files: BTreeMap<TreePath, Sha256>,
-    /// The SHA-256 of each signature file that was counted, by its path.
-    pub signatures: BTreeMap<TreePath, Sha256>,
+    /// The signature files that were counted, by path.
+    pub signatures: BTreeMap<TreePath, SignatureRef>,
+}
+
+/// A signature file, by what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignatureRef {
+    /// The SHA-256 of the file.
+    pub sha256: Sha256,
+    /// The key that made it.
+    pub key: KeyFingerprint,
 }
 
 /// A version as it was first seen.

@@ -1,0 +1,283 @@
+//! The ledger, read: lines verified, entries folded into a state, trust roots followed from the first one on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+use crate::attest::engine_key::EnginePublicKey;
+use crate::diagnostic::Diagnostic;
+use crate::engine::people::People;
+use crate::engine::record::{self, RecordError, TrustedEngine};
+use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
+use crate::ledger::log::{Log, LogError};
+use crate::ledger::note::{NoteError, Signer, Verifier};
+use crate::ledger::store::{Store, StoreError};
+use crate::manifest::layout::{Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH};
+use crate::manifest::parsed::parse_manifest;
+use crate::manifest::trust_index::{TrustIndex, TrustIndexSpec};
+use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
+use crate::model::approval::TRUST_NAMESPACE;
+use crate::model::digest::{Sha256, TreePath};
+use crate::model::event::{Adoption, Entry, Event, SignatureRef};
+use crate::model::id::PrincipalName;
+use crate::plan::state::{FoldError, State};
+
+/// Why a ledger cannot be believed, or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log does not add up.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A key in the trust root is not one.
+    #[error("the log key in `trust/root.yaml` is not a verifier key")]
+    LogKey(#[from] NoteError),
+    /// A line is not an entry that a trusted engine signed.
+    #[error("entry {index} is not to be believed")]
+    Record {
+        /// Its index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: RecordError,
+    },
+    /// An entry cannot follow the ones before it.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// Evidence that an entry names is not there, or is something else.
+    #[error("entry {index} names evidence that is {what}: {sha256}")]
+    Evidence {
+        /// The entry's index.
+        index: u64,
+        /// What is wrong with it.
+        what: &'static str,
+        /// The evidence.
+        sha256: Sha256,
+    },
+    /// An adoption lacks what it needs.
+    #[error("entry {index} adopts what it may not: {}", problems.first().map_or_else(String::new, ToString::to_string))]
+    Adoption {
+        /// The entry's index.
+        index: u64,
+        /// What it lacks.
+        problems: Vec<TrustProblem>,
+    },
+    /// A trust file in the evidence cannot be read.
+    #[error("entry {index} names a trust file that cannot be read: {}", diagnostics.first().map_or("", |problem| &problem.message))]
+    TrustFile {
+        /// The entry's index.
+        index: u64,
+        /// What is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// Nothing was ever recorded, and there is no trust root to begin with.
+    #[error("the ledger is empty, and the repository has no `trust/root.yaml` to begin one with")]
+    NoRoot,
+}
+
+/// The ledger with everything that follows from it.
+#[derive(Debug)]
+pub struct Book {
+    log: Log,
+    entries: Vec<Entry>,
+    state: State,
+    root: Option<Arc<TrustRootSpec>>,
+}
+
+impl Book {
+    /// Opens a ledger and reads it whole. `start` is the trust root that an empty ledger would begin with; without a
+    /// signer the ledger can be read alone.
+    ///
+    /// # Errors
+    ///
+    /// When anything in it is not to be believed.
+    pub fn open(mut store: Box<dyn Store>, start: Option<&TrustRootSpec>, signer: Option<Signer>) -> Result<Self, BookError> {
+        let first = first_root(store.as_mut())?;
+        let root = first.as_ref().or(start).ok_or(BookError::NoRoot)?;
+        let verifier: Verifier = root.ledger.key.parse()?;
+        let log = Log::open(store, verifier, signer)?;
+        let mut book = Self { log, entries: Vec::new(), state: State::default(), root: None };
+        book.fold()?;
+        Ok(book)
+    }
+
+    /// Reads what was appended since.
+    ///
+    /// # Errors
+    ///
+    /// When it is not to be believed, or what was read before is no longer there.
+    pub fn refresh(&mut self) -> Result<(), BookError> {
+        self.log.refresh()?;
+        self.fold()
+    }
+
+    /// The log below.
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The log below, to append to. [`Book::refresh`] takes in what was appended.
+    pub const fn log_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    /// All entries.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What follows from all entries.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The trust root in force; `None` while the ledger is empty.
+    #[must_use]
+    pub const fn root(&self) -> Option<&Arc<TrustRootSpec>> {
+        self.root.as_ref()
+    }
+
+    /// A piece of evidence, checked against its hash.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or has other bytes.
+    pub fn evidence(&self, index: u64, sha256: Sha256, path: &str) -> Result<Vec<u8>, BookError> {
+        let bytes = self.log.evidence(path)?.ok_or(BookError::Evidence { index, what: "not there", sha256 })?;
+        if Sha256::of(&bytes) == sha256 { Ok(bytes) } else { Err(BookError::Evidence { index, what: "something else", sha256 }) }
+    }
+
+    /// Takes in the lines that are not folded yet. Signatures are checked in parallel under the root in force, and again
+    /// for the rest when an entry brings another root.
+    fn fold(&mut self) -> Result<(), BookError> {
+        while self.entries.len() < self.log.entries().len() {
+            let from = self.entries.len();
+            let opened = self.open_lines(from)?;
+            for entry in opened {
+                let is_adoption = matches!(entry.event, Event::Adopted(_));
+                self.take(entry?)?;
+                if is_adoption {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_lines(&self, from: usize) -> Result<Vec<Result<Entry, BookError>>, BookError> {
+        let lines = self.log.entries().get(from..).unwrap_or(&[]);
+        let root = match (&self.root, lines.first()) {
+            (Some(root), _) => Arc::clone(root),
+            (None, first) => Arc::new(self.announced_root(first)?),
+        };
+        let engines = trusted_engines(&root);
+        let numbered: Vec<(u64, &Vec<u8>)> = (u64::try_from(from).unwrap_or(u64::MAX)..).zip(lines).collect();
+        let open = |(index, line): &(u64, &Vec<u8>)| record::open(line, &engines).map_err(|source| BookError::Record { index: *index, source });
+        Ok(numbered.par_iter().map(open).collect())
+    }
+
+    /// The root that the first entry adopts: it is signed by an engine of that very root.
+    fn announced_root(&self, first: Option<&Vec<u8>>) -> Result<TrustRootSpec, BookError> {
+        let entry = record::peek(first.map_or(&[], Vec::as_slice)).map_err(|source| BookError::Record { index: 0, source })?;
+        match &entry.event {
+            Event::Adopted(adoption) => Ok(self.load_root(0, adoption.root)?.value.spec),
+            _ => Err(BookError::Record { index: 0, source: RecordError::Type("event") }),
+        }
+    }
+
+    fn take(&mut self, entry: Entry) -> Result<(), BookError> {
+        let index = self.state.size;
+        if let Event::Adopted(adoption) = &entry.event {
+            self.root = Some(Arc::new(self.check_adoption(index, adoption, &entry)?));
+        }
+        self.state.apply(&entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Judges an adoption again, from the evidence alone.
+    fn check_adoption(&self, index: u64, adoption: &Adoption, entry: &Entry) -> Result<TrustRootSpec, BookError> {
+        let root = self.load_root(index, adoption.root)?;
+        let (index_spec, index_bytes) = self.load_index(index, adoption.index)?;
+        let root_bytes = root.source.text.as_bytes();
+        let signers = |path: &str, sha256: Sha256, bytes: &[u8]| self.load_signers(index, adoption, path, sha256, bytes, &root.value.spec);
+        let candidate = Candidate {
+            commit: &adoption.commit,
+            root: Signed { spec: &root.value.spec, sha256: adoption.root, signers: signers(TRUST_ROOT_PATH, adoption.root, root_bytes)? },
+            index: Signed { spec: &index_spec, sha256: adoption.index, signers: signers(TRUST_INDEX_PATH, adoption.index, &index_bytes)? },
+            files: &adoption.files,
+        };
+        let in_force = self.state.adoption().zip(self.root.as_deref()).map(|(adoption, root)| InForce { adoption, root });
+        trust::judge(&candidate, in_force, entry.recorded_at).map_err(|problems| BookError::Adoption { index, problems })?;
+        Ok(root.value.spec)
+    }
+
+    fn load_root(&self, index: u64, sha256: Sha256) -> Result<crate::manifest::yaml::Document<TrustRoot>, BookError> {
+        let bytes = self.evidence(index, sha256, &record::evidence_path(sha256, "yaml"))?;
+        parse_manifest(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes).map_err(|diagnostics| BookError::TrustFile { index, diagnostics })
+    }
+
+    fn load_index(&self, index: u64, sha256: Sha256) -> Result<(TrustIndexSpec, Vec<u8>), BookError> {
+        let bytes = self.evidence(index, sha256, &record::evidence_path(sha256, "yaml"))?;
+        let document = parse_manifest::<TrustIndex>(&Place::TrustIndex, TRUST_INDEX_PATH, &bytes);
+        Ok((document.map_err(|diagnostics| BookError::TrustFile { index, diagnostics })?.value.spec, bytes))
+    }
+
+    /// The principals whose recorded signatures of a trust file are good, under the root in force and the new one.
+    fn load_signers(
+        &self,
+        index: u64,
+        adoption: &Adoption,
+        path: &str,
+        sha256: Sha256,
+        bytes: &[u8],
+        new_root: &TrustRootSpec,
+    ) -> Result<BTreeMap<PrincipalName, (TreePath, SignatureRef)>, BookError> {
+        let mut signers = BTreeMap::new();
+        for (file, signature) in adoption.signatures.iter().filter(|(file, _)| file.as_str().starts_with(path)) {
+            let evidence = record::signature_path(sha256, "yaml", &signature.key);
+            let armored = self.evidence(index, signature.sha256, &evidence)?;
+            let roots = self.root.as_deref().into_iter().chain([new_root]);
+            let signer = roots.map(People::of).find_map(|people| people.verify(TRUST_NAMESPACE, bytes, &armored).ok());
+            signers.extend(signer.map(|signer| (signer.principal, (file.clone(), signature.clone()))));
+        }
+        Ok(signers)
+    }
+}
+
+/// The engines that a trust root trusts; keys that cannot be read are nobody's.
+#[must_use]
+pub fn trusted_engines(root: &TrustRootSpec) -> Vec<TrustedEngine> {
+    let engine = |(name, engine): (&crate::model::id::EngineName, &crate::manifest::trust_root::EngineSpec)| {
+        let key = EnginePublicKey::from_pem(&engine.key).ok()?;
+        let environments: BTreeSet<_> = engine.environments.clone();
+        Some(TrustedEngine { name: name.clone(), key, environments })
+    };
+    root.engines.iter().filter_map(engine).collect()
+}
+
+/// The trust root that a ledger begins with; `None` when it is empty.
+fn first_root(store: &mut dyn Store) -> Result<Option<TrustRootSpec>, BookError> {
+    let head = store.head()?;
+    if head.size == 0 {
+        return Ok(None);
+    }
+    let lines = store.read(&head, 0)?;
+    let entry = record::peek(lines.first().map_or(&[], Vec::as_slice)).map_err(|source| BookError::Record { index: 0, source })?;
+    let Event::Adopted(adoption) = entry.event else {
+        return Err(BookError::Record { index: 0, source: RecordError::Type("event") });
+    };
+    let what = |what| BookError::Evidence { index: 0, what, sha256: adoption.root };
+    let bytes = store.evidence(&head, &record::evidence_path(adoption.root, "yaml"))?.ok_or_else(|| what("not there"))?;
+    if Sha256::of(&bytes) != adoption.root {
+        return Err(what("something else"));
+    }
+    let document = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes);
+    Ok(Some(document.map_err(|diagnostics| BookError::TrustFile { index: 0, diagnostics })?.value.spec))
+}

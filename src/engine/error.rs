@@ -1,0 +1,93 @@
+//! Why the engine stopped. Denials and waiting are not here: they are answers.
+
+use crate::adapter::AdapterError;
+use crate::attest::engine_key::EngineKeyError;
+use crate::config::secret::SecretError;
+use crate::diagnostic::Diagnostic;
+use crate::engine::book::BookError;
+use crate::engine::record::RecordError;
+use crate::fs::versioned::VersionedError;
+use crate::git::error::GitError;
+use crate::ledger::log::LogError;
+use crate::ledger::store::StoreError;
+use crate::plan::state::FoldError;
+
+/// Why the engine stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The promotion repository cannot be read or written.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The ledger cannot be believed or read.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// The ledger cannot be appended to.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The ledger's store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A branch cannot be read or written.
+    #[error(transparent)]
+    Versioned(#[from] VersionedError),
+    /// An entry that was to be recorded cannot follow the ones before.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// An entry could not be signed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A workspace cannot be reached.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// A key cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The engine key is not one.
+    #[error(transparent)]
+    EngineKey(#[from] EngineKeyError),
+    /// Files of the machine cannot be read or written.
+    #[error("`{path}`: {source}")]
+    File {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The branch is not there.
+    #[error("`{repository}` has no branch `{branch}`")]
+    NoBranch {
+        /// The repository.
+        repository: String,
+        /// The branch.
+        branch: String,
+    },
+    /// The branch was rewritten.
+    #[error("the history of `{branch}` was rewritten: {seen}, which was accepted before, is no longer part of it")]
+    Rewritten {
+        /// The branch.
+        branch: String,
+        /// The commit that was accepted.
+        seen: String,
+    },
+    /// Governed files are not valid, so nothing can be decided under them.
+    #[error("the governed files are not valid")]
+    Invalid(Vec<Diagnostic>),
+    /// The engine key is not in the trust root.
+    #[error("the engine key {fingerprint} is not in `trust/root.yaml`")]
+    UnknownEngine {
+        /// The fingerprint of the public key.
+        fingerprint: String,
+    },
+    /// The engine's key may not act for an environment that was asked for.
+    #[error("engine `{engine}` may not act for environment `{environment}`")]
+    NotAllowed {
+        /// The engine.
+        engine: String,
+        /// The environment.
+        environment: String,
+    },
+    /// Anything that cannot happen, and did.
+    #[error("{0}")]
+    Internal(String),
+}

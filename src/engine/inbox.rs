@@ -1,0 +1,153 @@
+//! Statements of people: from the branch `promote-inbox` into the ledger.
+//!
+//! One file for each statement, `statements/<sha256>.json`, and beside it a signature for each key,
+//! `statements/<sha256>.json.<fingerprint>.sig`. Statements of unknown keys leave no trace, so that nobody without a key
+//! can fill the ledger; those of known people that do not hold are refused, with the reason.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::engine::people::{People, Signer, SignerError};
+use crate::engine::record;
+use crate::model::approval::{APPROVAL_NAMESPACE, APPROVAL_TYPE, Approval, MARK_BAD_TYPE, MarkBad};
+use crate::model::attestation::{STATEMENT_TYPE, Statement};
+use crate::model::digest::{Sha256, TreeDigest};
+use crate::model::event::{Event, Receipt, Said};
+use crate::model::id::PrincipalName;
+use crate::plan::state::State;
+
+/// The branch that statements come in through.
+pub const INBOX_BRANCH: &str = "promote-inbox";
+/// The folder of the branch that holds them.
+pub const STATEMENTS_FOLDER: &str = "statements";
+/// The largest statement or signature, in bytes.
+pub const MAX_STATEMENT_BYTES: usize = 64 << 10;
+/// The most files that are looked at in one run; the rest wait for the next.
+pub const MAX_STATEMENT_FILES: usize = 20_000;
+
+/// A statement and one signature of it, as found in the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The name that the file has: the SHA-256 that its bytes should have.
+    pub name: Sha256,
+    /// The bytes of the statement.
+    pub statement: Vec<u8>,
+    /// The bytes of the signature file.
+    pub signature: Vec<u8>,
+}
+
+/// What becomes of a found statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The entry.
+    pub event: Event,
+    /// The statement and its signature, by their paths below `evidence/`.
+    pub evidence: BTreeMap<String, Vec<u8>>,
+}
+
+/// Pairs statement files with their signature files, by name.
+#[must_use]
+pub fn pair_files(paths: &[String]) -> Vec<(Sha256, String, Vec<String>)> {
+    let mut pairs = Vec::new();
+    for path in paths.iter().filter(|path| path.ends_with(".json")) {
+        let name = path.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
+        let Some(sha256) = name.and_then(|name| name.parse::<Sha256>().ok()) else { continue };
+        let prefix = format!("{path}.");
+        let is_signature = |other: &&String| other.starts_with(&prefix) && other.ends_with(".sig");
+        pairs.push((sha256, path.clone(), paths.iter().filter(is_signature).cloned().collect()));
+    }
+    pairs
+}
+
+/// Decides what becomes of a statement; `None` when it leaves no trace.
+#[must_use]
+pub fn take(found: &Found, people: &People, ledger: &str, state: &State, inbox: &str) -> Option<Taken> {
+    let signature = Sha256::of(&found.signature);
+    if state.statements.contains(&(found.name, signature)) {
+        return None;
+    }
+    let (signer, problem) = match people.verify(APPROVAL_NAMESPACE, &found.statement, &found.signature) {
+        Ok(signer) => (signer, None),
+        Err(SignerError::Unknown(_)) => return None,
+        // A bad signature has no owner: anyone could have written it.
+        Err(SignerError::Bad(_)) => return None,
+    };
+    let said = match problem {
+        Some(problem) => Err(problem),
+        None => read(found, &signer, ledger),
+    };
+    let event = match said {
+        Ok(said) => Event::Received(Receipt {
+            statement: found.name,
+            signature,
+            groups: people.groups_of(&signer.principal),
+            key: signer.key.clone(),
+            signer: signer.principal.clone(),
+            said,
+            inbox: inbox.to_owned(),
+        }),
+        Err(reason) => Event::Refused { statement: found.name, signature, signer: signer.principal.clone(), reason, inbox: inbox.to_owned() },
+    };
+    let evidence = BTreeMap::from([
+        (record::evidence_path(found.name, "json"), found.statement.clone()),
+        (record::signature_path(found.name, "json", &signer.key), found.signature.clone()),
+    ]);
+    Some(Taken { event, evidence })
+}
+
+/// Reads a statement and checks what does not depend on the promotion; the gates check the rest.
+///
+/// # Errors
+///
+/// The reason, in words, when the statement is not one that its signer can have meant for this ledger.
+pub fn read(found: &Found, signer: &Signer, ledger: &str) -> Result<Said, String> {
+    if Sha256::of(&found.statement) != found.name {
+        return Err("its file is named for other bytes".to_owned());
+    }
+    let header: Header = serde_json::from_slice(&found.statement).map_err(|error| format!("it is not an in-toto statement: {error}"))?;
+    if header.statement_type != STATEMENT_TYPE {
+        return Err("it is not an in-toto statement of version 1".to_owned());
+    }
+    match header.predicate_type.as_str() {
+        APPROVAL_TYPE => {
+            let statement: Statement<Approval> = parse(&found.statement)?;
+            let approval = statement.predicate.clone();
+            check(&statement, approval.binding.digest, &approval.principal, &approval.binding.ledger, signer, ledger)?;
+            Ok(Said::Approval(approval))
+        }
+        MARK_BAD_TYPE => {
+            let statement: Statement<MarkBad> = parse(&found.statement)?;
+            let mark = statement.predicate.clone();
+            check(&statement, mark.digest, &mark.principal, &mark.ledger, signer, ledger)?;
+            Ok(Said::MarkBad(mark))
+        }
+        other => Err(format!("nothing is known of statements of type `{other}`")),
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "_type")]
+    statement_type: String,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+}
+
+fn parse<P: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Statement<P>, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("it is not what its type says: {error}"))
+}
+
+fn check<P>(statement: &Statement<P>, digest: TreeDigest, principal: &PrincipalName, origin: &str, signer: &Signer, ledger: &str) -> Result<(), String> {
+    let is_about = matches!(statement.subject.as_slice(), [subject] if subject.tree_digest() == Some(digest) && subject.digest.len() == 1);
+    if !is_about {
+        return Err("its subject is another digest than its predicate names".to_owned());
+    }
+    if *principal != signer.principal {
+        return Err(format!("it says it is by `{principal}`, and is signed by `{}`", signer.principal));
+    }
+    if origin != ledger {
+        return Err("it was made for another ledger".to_owned());
+    }
+    Ok(())
+}

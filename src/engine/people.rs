@@ -1,0 +1,109 @@
+//! Whose key is it: from signatures to principals, as the trust root knows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attest::ssh::key::SshPublicKey;
+use crate::attest::ssh::signature;
+use crate::gate::evidence::SignatureFacts;
+use crate::manifest::trust_root::TrustRootSpec;
+use crate::model::id::{GroupName, PrincipalName};
+use crate::model::principal::KeyFingerprint;
+
+/// The principals of a trust root, by key and by address.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    by_key: BTreeMap<KeyFingerprint, PrincipalName>,
+    by_email: BTreeMap<String, BTreeSet<PrincipalName>>,
+    groups: BTreeMap<GroupName, BTreeSet<PrincipalName>>,
+}
+
+/// A signature that is good, of somebody who is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// Who.
+    pub principal: PrincipalName,
+    /// With which key.
+    pub key: KeyFingerprint,
+}
+
+/// A signature that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignerError {
+    /// It is not good.
+    #[error("the signature is not good: {0}")]
+    Bad(String),
+    /// It is good, and nobody known has the key.
+    #[error("the key {0} is nobody's in `trust/root.yaml`")]
+    Unknown(KeyFingerprint),
+}
+
+impl People {
+    /// Reads the principals. A key that two principals have is nobody's: it would count twice.
+    #[must_use]
+    pub fn of(root: &TrustRootSpec) -> Self {
+        let mut people = Self { groups: root.groups.clone(), ..Self::default() };
+        let mut shared = BTreeSet::new();
+        for (name, principal) in &root.principals {
+            for key in principal.keys.iter().filter_map(|key| key.parse::<SshPublicKey>().ok()) {
+                let owner = people.by_key.insert(key.fingerprint(), name.clone());
+                if owner.is_some_and(|owner| owner != *name) {
+                    shared.insert(key.fingerprint());
+                }
+            }
+            for email in &principal.emails {
+                people.by_email.entry(email.to_lowercase()).or_default().insert(name.clone());
+            }
+        }
+        people.by_key.retain(|key, _| !shared.contains(key));
+        people
+    }
+
+    /// Verifies an SSH signature and says whose it is.
+    ///
+    /// # Errors
+    ///
+    /// When it is not good, or its key is nobody's.
+    pub fn verify(&self, namespace: &str, message: &[u8], armored: &[u8]) -> Result<Signer, SignerError> {
+        let key = signature::verify(armored, namespace, message).map_err(|error| SignerError::Bad(error.to_string()))?;
+        let key = key.fingerprint();
+        match self.by_key.get(&key) {
+            Some(principal) => Ok(Signer { principal: principal.clone(), key }),
+            None => Err(SignerError::Unknown(key)),
+        }
+    }
+
+    /// The same, as a fact for gates; `None` for the signature means there is none.
+    #[must_use]
+    pub fn judge(&self, namespace: &str, message: &[u8], armored: Option<&[u8]>) -> SignatureFacts {
+        let Some(armored) = armored else { return SignatureFacts::Missing };
+        match self.verify(namespace, message, armored) {
+            Ok(signer) => SignatureFacts::By(signer.principal),
+            Err(error) => SignatureFacts::Bad(error.to_string()),
+        }
+    }
+
+    /// Whose key it is.
+    #[must_use]
+    pub fn owner(&self, key: &KeyFingerprint) -> Option<&PrincipalName> {
+        self.by_key.get(key)
+    }
+
+    /// Everyone who has one of the addresses.
+    #[must_use]
+    pub fn with_emails<'a>(&self, emails: impl IntoIterator<Item = &'a String>) -> BTreeSet<PrincipalName> {
+        emails.into_iter().filter_map(|email| self.by_email.get(&email.to_lowercase())).flatten().cloned().collect()
+    }
+
+    /// The groups with their members.
+    #[must_use]
+    pub const fn groups(&self) -> &BTreeMap<GroupName, BTreeSet<PrincipalName>> {
+        &self.groups
+    }
+
+    /// The groups that a principal is in.
+    #[must_use]
+    pub fn groups_of(&self, principal: &PrincipalName) -> BTreeSet<GroupName> {
+        let has = |members: &BTreeSet<PrincipalName>| members.contains(principal);
+        self.groups.iter().filter(|(_, members)| has(members)).map(|(name, _)| name.clone()).collect()
+    }
+}
