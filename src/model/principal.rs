@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
 use crate::model::id::{IdError, text_type};
 
 /// The fingerprint of an SSH key as OpenSSH prints it: `SHA256:` and unpadded base64.
@@ -10,6 +13,12 @@ use crate::model::id::{IdError, text_type};
 pub struct KeyFingerprint(String);
 
 impl KeyFingerprint {
+    /// The fingerprint of the key whose encoding has this SHA-256.
+    #[must_use]
+    pub fn from_sha256(hash: [u8; 32]) -> Self {
+        Self(format!("SHA256:{}", STANDARD_NO_PAD.encode(hash)))
+    }
+
     /// The fingerprint as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
