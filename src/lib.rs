@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod clock;
+pub mod config;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
