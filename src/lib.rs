@@ -1,6 +1,7 @@
 //! Promotes machine-learning artifacts from dev to prod.
 
 pub mod adapter;
+pub mod attest;
 pub mod clock;
 pub mod config;
 pub mod diagnostic;
