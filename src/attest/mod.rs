@@ -4,3 +4,4 @@ pub mod dsse;
 pub mod engine_key;
 mod pem;
 pub mod random;
+pub mod ssh;
