@@ -70,6 +70,9 @@ pub enum EngineError {
         /// The commit that was accepted.
         seen: String,
     },
+    /// Nothing is adopted yet, and nothing can be.
+    #[error("no governed files are adopted, so nothing may be done: {}", .0.first().map_or_else(String::new, ToString::to_string))]
+    NothingAdopted(Vec<crate::engine::trust::TrustProblem>),
     /// Governed files are not valid, so nothing can be decided under them.
     #[error("the governed files are not valid")]
     Invalid(Vec<Diagnostic>),

@@ -89,6 +89,12 @@ pub enum TrustProblem {
     /// The index was made for another root.
     #[error("`trust/index.yaml` was made for another `trust/root.yaml`")]
     OtherRoot,
+    /// There is no trust root or index yet.
+    #[error("there is no `trust/root.yaml` and `trust/index.yaml`")]
+    Unsigned,
+    /// A governed file is signed, and not valid.
+    #[error("`{0}` is not valid; `promote check` says why")]
+    Invalid(String),
     /// The trust root has expired.
     #[error("`trust/root.yaml` expired on {0}")]
     Expired(Timestamp),
