@@ -269,6 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_detached_program_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+        let pipe = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        let script = format!("exec 3>'{}'; sleep 60 & wait", path.display());
+        assert!(shell(&script, Duration::from_millis(300)).is_err());
+        // The pipe is at its end once nobody holds it open for writing.
+        let started = Instant::now();
+        let mut pipe = std::fs::File::from(pipe);
+        while pipe.read(&mut [0]).is_err() {
+            assert!(started.elapsed() < LONG, "the background program lives on");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
     fn a_missing_program_is_named() {
         let limits = Limits {
             time: LONG,

@@ -348,6 +348,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn any_changed_bit_of_the_binary_form_is_refused() {
+        for good in SIGNATURES.iter() {
+            let good = pem::decode(good.as_bytes(), "SSH SIGNATURE", 10_000).unwrap();
+            for bit in 0..good.len() * 8 {
+                let mut bytes = good.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                let armored = pem::encode(&bytes, "SSH SIGNATURE");
+                let outcome = verify(armored.as_bytes(), b"promote", NAMESPACE);
+                assert!(outcome.is_err(), "bit {bit} of {good:?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn any_changed_byte_is_refused(which: prop::sample::Index, at: prop::sample::Index, mask in 1_u8..) {
@@ -357,16 +371,6 @@ mod tests {
             // White space is the one part that says nothing.
             prop_assume!(without_white_space(&bytes) != without_white_space(good));
             prop_assert!(verify(&bytes, b"promote", NAMESPACE).is_err());
-        }
-
-        #[test]
-        fn any_changed_byte_of_the_binary_form_is_refused(which: prop::sample::Index, at: prop::sample::Index, mask in 1_u8..) {
-            let good = which.get(&SIGNATURES);
-            let mut bytes = pem::decode(good.as_bytes(), "SSH SIGNATURE", 10_000).unwrap();
-            let at = at.index(bytes.len());
-            bytes[at] ^= mask;
-            let armored = pem::encode(&bytes, "SSH SIGNATURE");
-            prop_assert!(verify(armored.as_bytes(), b"promote", NAMESPACE).is_err());
         }
 
         #[test]
