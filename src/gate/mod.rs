@@ -3,14 +3,30 @@
 //! One file a gate, one line in [`GATES`]. [`decide`] is the only place where verdicts become a decision; `plan`,
 //! `explain`, `apply` and the tests all call it.
 
+pub mod decide;
 pub mod evidence;
+pub mod params;
+pub mod policy;
+pub mod quorum;
+pub mod window;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;
+
+use std::fmt;
 
 use serde_json::Value;
 
+use crate::diagnostic::did_you_mean;
+pub use crate::gate::decide::decide;
 use crate::gate::evidence::Evidence;
-use crate::manifest::policy::GateSpec;
-use crate::model::promotion::Promotion;
-use crate::model::verdict::{Decision, GateResult, Verdict};
+pub use crate::gate::params::ParamsError;
+pub use crate::gate::policy::{policy_digest, policy_schema, validate_policy};
+use crate::model::promotion::{Direction, Promotion};
+use crate::model::verdict::Verdict;
+use crate::redact::printable;
 
 /// The version of the rules that [`decide`] implements. Grows with each change of meaning; decisions record it.
 pub const RULES_VERSION: u32 = 1;
@@ -34,10 +50,78 @@ pub struct GateDef {
     pub check: fn(&Promotion, &Evidence, &Value) -> Verdict,
 }
 
-/// Why a gate's parameters are refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ParamsError {
-    /// What is wrong.
-    pub message: String,
+/// Declares the modules of the gates and the table of them.
+macro_rules! gates {
+    ($($module:ident,)*) => {
+        $(pub mod $module;)*
+
+        /// Every gate, sorted by name.
+        pub static GATES: &[&GateDef] = &[$(&$module::GATE),*];
+    };
+}
+
+gates! {
+    approvals,
+    commit_signature,
+    deny_list,
+    edge,
+    freeze_window,
+    information_flow,
+    lineage_complete,
+    metric_threshold,
+    model_card,
+    promoted_from,
+    separation_of_duties,
+    soak_time,
+}
+
+/// The gate of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static GateDef> {
+    GATES.iter().copied().find(|gate| gate.name == name)
+}
+
+/// What to say of a name that no gate has, with the name that may have been meant.
+#[must_use]
+pub fn unknown_gate(name: &str) -> String {
+    let name: String = name.chars().take(100).collect();
+    match did_you_mean(&name, GATES.iter().map(|gate| gate.name)) {
+        Some(near) => format!("there is no gate `{name}`; did you mean `{near}`?"),
+        None => format!("there is no gate `{name}`; `promote explain --gates` lists them"),
+    }
+}
+
+/// The answer of gates that judge only what is new.
+fn pass_rollback(promotion: &Promotion) -> Option<Verdict> {
+    match promotion.direction {
+        Direction::Forward => None,
+        Direction::Rollback => Some(Verdict::pass(
+            "a rollback: the slot has held this digest before",
+        )),
+    }
+}
+
+/// Names in words: "`a`, `b` or `c`". At most twenty, since a message is read by people.
+fn or_list(names: &[impl fmt::Display]) -> String {
+    const MAX_NAMES: usize = 20;
+    let mut quoted: Vec<String> = names
+        .iter()
+        .take(MAX_NAMES)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if names.len() > MAX_NAMES {
+        quoted.push(format!("{} others", names.len() - MAX_NAMES));
+    }
+    match quoted.pop() {
+        Some(last) if quoted.is_empty() => last,
+        Some(last) => format!("{} or {last}", quoted.join(", ")),
+        None => "nobody".to_owned(),
+    }
+}
+
+/// Words that somebody else wrote, made safe to put into a message.
+fn one_line(text: &str) -> String {
+    const MAX_CHARACTERS: usize = 1_024;
+    let text: String = text.trim().chars().take(MAX_CHARACTERS).collect();
+    printable(&text.replace(['\n', '\r'], " "))
 }

@@ -1,0 +1,56 @@
+//! `deny-list`: nobody said that the digest is bad.
+
+use crate::gate::evidence::Evidence;
+use crate::gate::params::{NoParams, check as check_params, schema, validate};
+use crate::gate::{GateDef, one_line};
+use crate::model::promotion::Promotion;
+use crate::model::verdict::Verdict;
+
+/// The row of the table.
+pub static GATE: GateDef = GateDef {
+    name: "deny-list",
+    summary: "the digest is not marked as bad",
+    docs: "\
+## What it does
+
+Refuses a digest that somebody marked as bad, whatever it is called now, forward and back.
+
+It judges every promotion, listed in the policy or not, and takes no parameters.
+
+## Why
+
+A version that was found to be harmful must not come back under another name or by a rollback.
+
+## Example
+
+```yaml
+gates:
+  - gate: deny-list
+```
+
+## How to satisfy it
+
+Promote another version. The message says who marked this one and why.
+",
+    is_invariant: true,
+    schema: schema::<NoParams>,
+    validate: validate::<NoParams>,
+    check: |promotion, evidence, params| check_params(promotion, evidence, params, check),
+};
+
+fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
+    if evidence.marked_bad.is_empty() {
+        return Verdict::pass("nobody marked the digest as bad");
+    }
+    let marks = evidence.marked_bad.iter();
+    let reasons = marks
+        .map(|mark| {
+            format!(
+                "marked as bad by `{}`: {}",
+                mark.principal,
+                one_line(&mark.reason)
+            )
+        })
+        .collect();
+    Verdict::Deny { reasons }
+}

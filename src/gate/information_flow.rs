@@ -1,0 +1,58 @@
+//! `information-flow`: the workspace is cleared for all data behind the version.
+
+use crate::flow::permit::check_label;
+use crate::gate::GateDef;
+use crate::gate::evidence::Evidence;
+use crate::gate::params::{NoParams, check as check_params, schema, validate};
+use crate::model::promotion::Promotion;
+use crate::model::verdict::Verdict;
+
+/// The row of the table.
+pub static GATE: GateDef = GateDef {
+    name: "information-flow",
+    summary: "the workspace is cleared for all data behind the version",
+    docs: "\
+## What it does
+
+Compares the version's label, which is the union of the tags of everything it was made from, with the clearance of the
+workspace. Every tag must be cleared, in every direction: also for a rollback.
+
+It judges every promotion, listed in the policy or not, and takes no parameters.
+
+## Why
+
+Production data never returns to dev, under whatever name, and resident data stays where the law wants it.
+
+## Example
+
+```yaml
+gates:
+  - gate: information-flow
+```
+
+## How to satisfy it
+
+Promote to a workspace that is cleared for the tags; make the version from other data; or have the owners of the tags
+declassify this digest for this workspace (`promote declassify`). When the label cannot be computed, complete the
+version's lineage.
+",
+    is_invariant: true,
+    schema: schema::<NoParams>,
+    validate: validate::<NoParams>,
+    check: |promotion, evidence, params| check_params(promotion, evidence, params, check),
+};
+
+fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
+    let Some(label) = &evidence.version.label else {
+        return Verdict::unavailable(
+            "the label of the version could not be computed; complete its lineage",
+        );
+    };
+    match check_label(label, &evidence.target) {
+        Ok(()) => Verdict::pass(format!(
+            "workspace `{}` is cleared for everything behind it: {label}",
+            evidence.target.name
+        )),
+        Err(denial) => Verdict::deny(denial.to_string()),
+    }
+}

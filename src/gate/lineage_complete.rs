@@ -1,0 +1,50 @@
+//! `lineage-complete`: everything that the version was made from is known.
+
+use crate::gate::evidence::Evidence;
+use crate::gate::params::{NoParams, check as check_params, schema, validate};
+use crate::gate::{GateDef, one_line};
+use crate::model::promotion::Promotion;
+use crate::model::verdict::Verdict;
+
+/// The row of the table.
+pub static GATE: GateDef = GateDef {
+    name: "lineage-complete",
+    summary: "everything that the version was made from is known",
+    docs: "\
+## What it does
+
+Refuses a version whose lineage has gaps: no data named, a base version that is not registered, a base whose digest is
+another. It takes no parameters.
+
+## Why
+
+Who cannot say what a model was trained on cannot answer for it.
+
+## Example
+
+```yaml
+gates:
+  - gate: lineage-complete
+```
+
+## How to satisfy it
+
+Register a version that names its datasets, base versions and code (`promote register … --input …`).
+",
+    is_invariant: false,
+    schema: schema::<NoParams>,
+    validate: validate::<NoParams>,
+    check: |promotion, evidence, params| check_params(promotion, evidence, params, check),
+};
+
+fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
+    let gaps = &evidence.version.lineage_gaps;
+    if gaps.is_empty() {
+        return Verdict::pass("the lineage has no gaps");
+    }
+    let reasons = gaps
+        .iter()
+        .map(|gap| format!("the lineage has a gap: {}", one_line(gap)))
+        .collect();
+    Verdict::Deny { reasons }
+}
