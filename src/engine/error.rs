@@ -90,6 +90,21 @@ pub enum EngineError {
         /// The environment.
         environment: String,
     },
+    /// An environment is asked for that there is not.
+    #[error("there is no environment `{0}`")]
+    NoEnvironment(String),
+    /// The engine has no keys, so it can only look.
+    #[error("this needs the engine's key and the log's key")]
+    NoKeys,
+    /// The lease ran out before the attempt ended.
+    #[error("the lease of promotion `{0}` ran out before the attempt ended")]
+    LeaseOver(String),
+    /// Another engine took the attempt over.
+    #[error("another engine took promotion `{0}` over")]
+    TakenOver(String),
+    /// Bytes cannot be staged.
+    #[error(transparent)]
+    Staging(#[from] crate::fs::staging::StagingError),
     /// Anything that cannot happen, and did.
     #[error("{0}")]
     Internal(String),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::engine::people::{People, Signer, SignerError};
+use crate::engine::people::{People, Signer};
 use crate::engine::record;
 use crate::model::approval::{APPROVAL_NAMESPACE, APPROVAL_TYPE, Approval, MARK_BAD_TYPE, MarkBad};
 use crate::model::attestation::{STATEMENT_TYPE, Statement};
@@ -67,17 +67,9 @@ pub fn take(found: &Found, people: &People, ledger: &str, state: &State, inbox: 
     if state.statements.contains(&(found.name, signature)) {
         return None;
     }
-    let (signer, problem) = match people.verify(APPROVAL_NAMESPACE, &found.statement, &found.signature) {
-        Ok(signer) => (signer, None),
-        Err(SignerError::Unknown(_)) => return None,
-        // A bad signature has no owner: anyone could have written it.
-        Err(SignerError::Bad(_)) => return None,
-    };
-    let said = match problem {
-        Some(problem) => Err(problem),
-        None => read(found, &signer, ledger),
-    };
-    let event = match said {
+    // A bad signature has no owner, and an unknown key may be anyone's.
+    let signer = people.verify(APPROVAL_NAMESPACE, &found.statement, &found.signature).ok()?;
+    let event = match read(found, &signer, ledger) {
         Ok(said) => Event::Received(Receipt {
             statement: found.name,
             signature,

@@ -1,3 +1,220 @@
 //! Makes workspaces hold what Git asks for, when the gates agree, and records why.
+//!
+//! [`Engine::observe`](Engine) looks at everything and changes nothing; [`Engine::reconcile`](Engine) acts. Both see the
+//! same world and call the same rules.
 
+pub mod book;
+pub mod error;
+pub mod evidence;
+pub mod execute;
+pub mod inbox;
+pub mod observe;
+pub mod pending;
+pub mod people;
+pub mod reconcile;
+pub mod record;
+pub mod recover;
+pub mod registrations;
 pub mod trust;
+pub mod workspaces;
+pub mod world;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::attest::engine_key::EngineKey;
+use crate::clock::Clock;
+use crate::engine::book::{Book, trusted_engines};
+use crate::engine::error::EngineError;
+use crate::engine::record::TrustedEngine;
+use crate::engine::world::ParseCache;
+use crate::git::branch::Branch;
+use crate::git::identity::Identity;
+use crate::git::repository::Repository;
+use crate::git::snapshot::Snapshot;
+use crate::ledger::note::Signer;
+use crate::ledger::store::Store;
+use crate::ledger::store::branch::BranchStore;
+use crate::ledger::store::directory::DirectoryStore;
+use crate::manifest::MAX_MANIFEST_BYTES;
+use crate::manifest::layout::{Place, TOPOLOGY_PATH, TRUST_ROOT_PATH};
+use crate::manifest::parsed::parse_manifest;
+use crate::manifest::topology::{LedgerSpec, LedgerStoreKind, Topology};
+use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
+use crate::model::id::EngineName;
+use crate::progress::Progress;
+
+/// The branch that holds the ledger.
+pub const LEDGER_BRANCH: &str = "promote-ledger";
+
+/// What lets an engine record and act.
+pub struct Keys {
+    /// Signs entries.
+    pub engine: EngineKey,
+    /// Signs checkpoints.
+    pub log: Signer,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Keys")
+    }
+}
+
+/// Where an engine works, besides the repository.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The branch that is followed.
+    pub branch: String,
+    /// What relative paths of workspaces and of the ledger are relative to.
+    pub base: PathBuf,
+    /// A folder of the engine's own, for staged bytes, locks and caches.
+    pub state: PathBuf,
+}
+
+/// Is told when a step of an attempt is done. Tests break things there.
+pub trait Watcher: fmt::Debug + Send + Sync {
+    /// The step is done.
+    fn reached(&self, step: Step);
+}
+
+/// The steps of an attempt, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The bytes are staged and are what was asked for.
+    Staged,
+    /// The intent is in the ledger.
+    Intended,
+    /// The bytes are written.
+    Written,
+    /// They were read back.
+    ReadBack,
+    /// The pointer holds the version.
+    Pointed,
+    /// The outcome is in the ledger.
+    Ended,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 6] = [Self::Staged, Self::Intended, Self::Written, Self::ReadBack, Self::Pointed, Self::Ended];
+
+    /// The word for the step.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Intended => "intended",
+            Self::Written => "written",
+            Self::ReadBack => "read-back",
+            Self::Pointed => "pointed",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn reached(&self, _: Step) {}
+}
+
+/// One promotion repository with its ledger and workspaces.
+#[derive(Debug)]
+pub struct Engine {
+    clock: Arc<dyn Clock>,
+    repository: Repository,
+    places: Places,
+    branch: String,
+    keys: Option<EngineKey>,
+    signer: Option<Signer>,
+    book: Option<Book>,
+    start: Option<TrustRootSpec>,
+    cache: ParseCache,
+    progress: Arc<dyn Progress>,
+    watcher: Arc<dyn Watcher>,
+}
+
+impl Engine {
+    /// An engine that can look, and with keys also act.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, repository: Repository, places: Places, keys: Option<Keys>, progress: Arc<dyn Progress>) -> Self {
+        let (keys, signer) = keys.map_or((None, None), |keys| (Some(keys.engine), Some(keys.log)));
+        let branch = places.branch.clone();
+        Self { clock, repository, places, branch, keys, signer, book: None, start: None, cache: ParseCache::default(), progress, watcher: Arc::new(Unwatched) }
+    }
+
+    /// The engine, with somebody who is told of each step.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: Arc<dyn Watcher>) -> Self {
+        self.watcher = watcher;
+        self
+    }
+
+    /// The promotion repository.
+    #[must_use]
+    pub const fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The ledger; an error before the first look.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was observed yet.
+    pub fn book(&self) -> Result<&Book, EngineError> {
+        self.book.as_ref().ok_or_else(|| EngineError::Internal("the ledger was not opened yet".to_owned()))
+    }
+
+    fn book_mut(&mut self) -> Result<&mut Book, EngineError> {
+        self.book.as_mut().ok_or_else(|| EngineError::Internal("the ledger was not opened yet".to_owned()))
+    }
+
+    /// This engine as the trust root knows it; `None` without a key, or with one that is not in it.
+    #[must_use]
+    pub fn identity(&self) -> Option<TrustedEngine> {
+        let key = self.keys.as_ref()?.public_key();
+        let root = self.book.as_ref()?.root()?;
+        trusted_engines(root).into_iter().find(|engine| engine.key == *key)
+    }
+
+    /// The name that pending entries carry: this engine's, or a stand-in for who only looks.
+    fn name(&self) -> Result<EngineName, EngineError> {
+        let root = self.book.as_ref().and_then(|book| book.root()).map(Arc::as_ref).or(self.start.as_ref());
+        let key = self.keys.as_ref().map(EngineKey::public_key);
+        let mut engines = root.map(trusted_engines).unwrap_or_default().into_iter();
+        let own = engines.find(|engine| Some(&engine.key) == key).map(|engine| engine.name);
+        own.map_or_else(|| "observer".parse().map_err(|_| EngineError::Internal("no name".to_owned())), Ok)
+    }
+
+    /// Opens the ledger at the first look, and reads what is new at each further one.
+    fn open_or_refresh_book(&mut self, head: &Snapshot) -> Result<(), EngineError> {
+        if let Some(book) = self.book.as_mut() {
+            return Ok(book.refresh()?);
+        }
+        let root = head.read(TRUST_ROOT_PATH, MAX_MANIFEST_BYTES)?;
+        let root = root.and_then(|bytes| parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes).ok());
+        self.start = root.map(|document| document.value.spec);
+        let topology = head.read(TOPOLOGY_PATH, MAX_MANIFEST_BYTES)?;
+        let topology = topology.and_then(|bytes| parse_manifest::<Topology>(&Place::Topology, TOPOLOGY_PATH, &bytes).ok());
+        let spec = topology.map(|document| document.value.spec.ledger).unwrap_or_default();
+        let store = self.open_store(&spec)?;
+        self.book = Some(Book::open(store, self.start.as_ref(), self.signer.take())?);
+        Ok(())
+    }
+
+    fn open_store(&self, spec: &LedgerSpec) -> Result<Box<dyn Store>, EngineError> {
+        match (spec.store, &spec.path) {
+            (LedgerStoreKind::Directory, Some(path)) => Ok(Box::new(DirectoryStore::open(&self.places.base.join(path))?)),
+            (LedgerStoreKind::Directory, None) => Err(EngineError::Internal("`spec.ledger.path` is missing in `promote.yaml`".to_owned())),
+            (LedgerStoreKind::Branch, _) => {
+                let author = Identity::new("promote engine", "engine@promote.dev")?;
+                let branch = Branch::new(self.repository.clone(), LEDGER_BRANCH, author, Arc::clone(&self.clock));
+                Ok(Box::new(BranchStore::new(Box::new(branch))))
+            }
+        }
+    }
+}

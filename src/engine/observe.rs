@@ -49,7 +49,7 @@ impl Engine {
         self.open_or_refresh_book(&head)?;
         let state = self.book()?.state().clone();
         self.check_history(state.commit.as_deref(), &head)?;
-        let mut pending = Pending::new(state, self.clock.now(), head.commit().to_string(), self.name());
+        let mut pending = Pending::new(state, self.clock.now(), head.commit().to_string(), self.name()?);
         let mut root = self.book()?.root().map(Arc::clone);
         let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
         let inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;

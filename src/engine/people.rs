@@ -64,7 +64,7 @@ impl People {
     ///
     /// When it is not good, or its key is nobody's.
     pub fn verify(&self, namespace: &str, message: &[u8], armored: &[u8]) -> Result<Signer, SignerError> {
-        let key = signature::verify(armored, namespace, message).map_err(|error| SignerError::Bad(error.to_string()))?;
+        let key = signature::verify(armored, message, namespace).map_err(|error| SignerError::Bad(error.to_string()))?;
         let key = key.fingerprint();
         match self.by_key.get(&key) {
             Some(principal) => Ok(Signer { principal: principal.clone(), key }),

@@ -1,3 +1,8 @@
 //! The append-only record: an RFC 6962 Merkle tree over lines, and its signed head.
 
+pub mod checkpoint;
+pub mod log;
+pub mod merkle;
+pub mod note;
+pub mod proof;
 pub mod store;

@@ -153,11 +153,10 @@ fn promotion(
     } else {
         Direction::Forward
     };
-    let from = match direction {
-        // Going back uses the target's own copy: nothing crosses an edge.
-        Direction::Rollback => Some(slot.workspace.clone()),
-        Direction::Forward => source(basis, release, &target.facts),
-    };
+    let id = VersionId { artifact: release.artifact.clone(), version: release.version.clone() };
+    // The target's own copy comes first: then nothing crosses an edge.
+    let has_own_copy = direction == Direction::Rollback || holds(basis.state, &slot.workspace, &id, release.digest);
+    let from = if has_own_copy { Some(slot.workspace.clone()) } else { source(basis, &id, release.digest, &target.facts) };
     let inputs = PromotionIdInputs {
         digest: release.digest,
         slot: &slot,
@@ -179,15 +178,11 @@ fn promotion(
 }
 
 /// The accepted workspace that holds the digest and is the most trusted; ties go to the first by name.
-fn source(basis: Basis<'_>, release: &Wanted, target: &WorkspaceFacts) -> Option<WorkspaceName> {
-    let id = VersionId {
-        artifact: release.artifact.clone(),
-        version: release.version.clone(),
-    };
+fn source(basis: Basis<'_>, id: &VersionId, digest: TreeDigest, target: &WorkspaceFacts) -> Option<WorkspaceName> {
     let holders = target
         .accepts
         .iter()
-        .filter(|name| holds(basis.state, name, &id, release.digest));
+        .filter(|name| holds(basis.state, name, id, digest));
     let rank = |name: &WorkspaceName| {
         basis
             .workspaces

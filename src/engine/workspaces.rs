@@ -1,0 +1,47 @@
+//! From workspace manifests to adapters with their layers.
+
+use std::sync::Arc;
+
+use crate::adapter::Adapter;
+use crate::adapter::directory::DirectoryAdapter;
+use crate::adapter::layer::{Settings, layered};
+use crate::engine::Engine;
+use crate::engine::error::EngineError;
+use crate::engine::world::World;
+use crate::fs::staging::StagingArea;
+use crate::manifest::workspace::AdapterSpec;
+use crate::model::id::WorkspaceName;
+
+impl Engine {
+    /// The workspace, ready to use.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such workspace.
+    pub fn adapter(&self, world: &World, name: &WorkspaceName) -> Result<Arc<dyn Adapter>, EngineError> {
+        match &spec(world, name)?.adapter {
+            AdapterSpec::Directory(directory) => {
+                let adapter = DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path));
+                Ok(layered(Arc::new(adapter), &Settings::default()))
+            }
+        }
+    }
+
+    /// Where bytes for a workspace are staged: as near to it as can be, so that they can be moved in.
+    ///
+    /// # Errors
+    ///
+    /// When the area cannot be made.
+    pub fn staging_for(&self, world: &World, name: &WorkspaceName) -> Result<StagingArea, EngineError> {
+        let directory = match &spec(world, name)?.adapter {
+            AdapterSpec::Directory(directory) => DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path)).staging_directory(),
+        };
+        Ok(StagingArea::open(&directory)?)
+    }
+}
+
+fn spec<'w>(world: &'w World, name: &WorkspaceName) -> Result<&'w crate::manifest::workspace::WorkspaceSpec, EngineError> {
+    let workspace = world.manifests.workspaces.get(name);
+    let workspace = workspace.ok_or_else(|| EngineError::Internal(format!("there is no workspace `{name}`")))?;
+    Ok(&workspace.value.spec)
+}
