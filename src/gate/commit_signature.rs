@@ -105,3 +105,60 @@ fn listed(params: &Params) -> String {
 fn short(commit: &str) -> String {
     commit.chars().take(12).collect()
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::TestEvidence;
+    use crate::model::verdict::DecisionResult::{Allow, Deny, Unavailable};
+
+    #[test]
+    fn a_member_must_have_signed() {
+        let by = |name: &str| SignatureFacts::By(name.parse().unwrap());
+        for (signature, groups, result, fact) in [
+            (
+                by("erin"),
+                json!(["ops", "risk"]),
+                Allow,
+                "signed by `erin` of group `ops`",
+            ),
+            (
+                by("bob"),
+                json!(["ops"]),
+                Deny,
+                "signed by `bob`, who is not in group `ops`; let a member ask with a signed commit",
+            ),
+            (
+                by("bob"),
+                json!(["lost", "ops"]),
+                Unavailable,
+                "the members of group `lost` are not known",
+            ),
+            (
+                by("erin"),
+                json!(["lost", "ops"]),
+                Allow,
+                "signed by `erin` of group `ops`",
+            ),
+            (
+                SignatureFacts::Missing,
+                json!(["ops", "risk"]),
+                Deny,
+                "commit `0123456789ab` is not signed; ask again with a commit signed by a member of group `ops` or `risk` (`git commit -S`)",
+            ),
+            (
+                SignatureFacts::Bad("unknown key".to_owned()),
+                json!(["ops"]),
+                Deny,
+                "the signature of commit `0123456789ab` is not good: unknown key; ask again with a key that `trust/root.yaml` lists",
+            ),
+        ] {
+            let case = TestEvidence::new()
+                .with(|_, evidence| evidence.request.commit_signature = signature);
+            case.expect(GATE.name, &json!({"groups": groups}), result, &[fact]);
+        }
+    }
+}

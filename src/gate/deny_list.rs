@@ -54,3 +54,37 @@ fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
         .collect();
     Verdict::Deny { reasons }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, mark_bad};
+    use crate::model::verdict::DecisionResult::{Allow, Deny};
+
+    #[test]
+    fn a_mark_denies_forward_and_back() {
+        let good = TestEvidence::new();
+        good.expect(
+            GATE.name,
+            &json!({}),
+            Allow,
+            &["nobody marked the digest as bad"],
+        );
+        let bad = good.with(|_, evidence| {
+            evidence.marked_bad = vec![
+                mark_bad("bob", "leaks\nnames\u{1b}[2J"),
+                mark_bad("carol", "biased"),
+            ];
+        });
+        let facts = [
+            "marked as bad by `bob`: leaks names\\u{1b}[2J",
+            "marked as bad by `carol`: biased",
+        ];
+        bad.expect(GATE.name, &json!({}), Deny, &facts);
+        bad.rollback(None)
+            .expect(GATE.name, &json!({}), Deny, &facts);
+    }
+}

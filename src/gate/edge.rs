@@ -75,3 +75,50 @@ fn no_source(evidence: &Evidence) -> String {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, names};
+    use crate::model::verdict::DecisionResult::{Allow, Deny};
+
+    #[test]
+    fn only_accepted_origins_and_the_own_copy_of_a_rollback_pass() {
+        let from = |from: Option<&str>| {
+            TestEvidence::new()
+                .with(|promotion, _| promotion.from = from.map(|name| name.parse().unwrap()))
+        };
+        let refused = "workspace `prod` does not accept anything from `prod`; what it accepts is in its `accepts`";
+        let none = "no workspace that `prod` accepts holds the digest; promote it to `qa` first";
+        for (case, result, fact) in [
+            (
+                from(Some("qa")),
+                Allow,
+                "workspace `prod` accepts from `qa`",
+            ),
+            (from(Some("prod")), Deny, refused),
+            (
+                from(Some("prod")).rollback(None),
+                Allow,
+                "workspace `prod` uses its own copy",
+            ),
+            (
+                from(Some("dev")).rollback(None),
+                Deny,
+                "workspace `prod` does not accept anything from `dev`; what it accepts is in its `accepts`",
+            ),
+            (from(None), Deny, none),
+            (from(None).rollback(None), Deny, none),
+            (
+                from(None).with(|_, evidence| evidence.target.accepts = names(&[])),
+                Deny,
+                "workspace `prod` accepts nothing from anywhere; name the origin in its `accepts`",
+            ),
+        ] {
+            case.expect(GATE.name, &json!({}), result, &[fact]);
+        }
+    }
+}

@@ -83,17 +83,96 @@ fn check_freeze(
     let parsed = parsed?;
     let mut open = None;
     for window in &parsed {
-        if window.end_at(now)?.is_some() {
-            open = Some(window.time_zone());
+        let end = window.end_at(now)?;
+        // The time zone that is shown is that of the window which lasts longest.
+        if end > open.as_ref().and_then(|(end, _)| *end) {
+            open = Some((end, window.time_zone()));
         }
     }
     let end = merged_end(&parsed, now)?;
     windows.extend(parsed);
-    Ok(open.zip(end).map(|(zone, end)| {
+    Ok(open.zip(end).map(|((_, zone), end)| {
         format!(
             "freeze `{name}` to end at {}: {}",
             end.to_zoned(zone),
             one_line(&freeze.reason)
         )
     }))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, open_for};
+    use crate::manifest::freeze::{RecurringSpec, WindowSpec};
+    use crate::model::verdict::DecisionResult::{Allow, Unavailable, Wait};
+
+    fn recurring(cron: &str, time_zone: &str) -> WindowSpec {
+        WindowSpec::Recurring(RecurringSpec {
+            cron: cron.to_owned(),
+            duration: "12h".to_owned(),
+            time_zone: time_zone.to_owned(),
+        })
+    }
+
+    #[test]
+    fn an_open_window_waits_until_all_that_touch_it_end() {
+        let case = TestEvidence::new();
+        case.expect(GATE.name, &json!({}), Allow, &["no freeze is on"]);
+        let case = case.freeze("sale", vec![open_for(2)]);
+        let sale = "freeze `sale` to end at 2026-06-01T14:00:00+00:00[UTC]: few are there";
+        case.expect(GATE.name, &json!({}), Wait, &[sale]);
+        let case = case.freeze(
+            "nightly",
+            vec![
+                recurring("0 9 * * *", "Europe/Berlin"),
+                recurring("0 3 * * *", "UTC"),
+            ],
+        );
+        let nightly =
+            "freeze `nightly` to end at 2026-06-01T21:00:00+02:00[Europe/Berlin]: few are there";
+        case.expect(GATE.name, &json!({}), Wait, &[nightly, sale]);
+        let until = TestEvidence::now() + SignedDuration::from_hours(7);
+        assert!(
+            matches!(case.check(GATE.name, &json!({})), Verdict::Pending { until: Some(found), .. } if found == until)
+        );
+    }
+
+    #[test]
+    fn only_a_rollback_that_the_policy_exempts_goes_through() {
+        let case = TestEvidence::new().freeze("sale", vec![open_for(2)]);
+        let sale = "freeze `sale` to end at 2026-06-01T14:00:00+00:00[UTC]: few are there";
+        let exempt = "the policy lets a rollback through a freeze";
+        for (case, result, fact) in [
+            (case.clone().rollback(None), Wait, sale),
+            (case.clone().rollback(Some(("risk", 1, false))), Wait, sale),
+            (
+                case.clone().rollback(Some(("risk", 1, true))),
+                Allow,
+                exempt,
+            ),
+            (
+                case.rollback(Some(("risk", 1, true)))
+                    .with(|promotion, _| promotion.direction = Direction::Forward),
+                Wait,
+                sale,
+            ),
+        ] {
+            case.expect(GATE.name, &json!({}), result, &[fact]);
+        }
+    }
+
+    #[test]
+    fn a_window_that_cannot_be_understood_never_passes() {
+        let case = TestEvidence::new().freeze(
+            "sale",
+            vec![open_for(2), recurring("0 0 * * *", "Europe/Berln")],
+        );
+        let fact = "freeze `sale`: `Europe/Berln` is not a time zone; write its IANA name, such as `Europe/Berlin`";
+        case.expect(GATE.name, &json!({}), Unavailable, &[fact]);
+    }
 }

@@ -56,3 +56,42 @@ fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
         Err(denial) => Verdict::deny(denial.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, names};
+    use crate::model::label::Label;
+    use crate::model::verdict::DecisionResult::{Allow, Deny, Unavailable};
+
+    #[test]
+    fn every_tag_must_be_cleared_in_every_direction() {
+        let label = |tags: &[&str]| {
+            TestEvidence::new().with(|_, evidence| evidence.version.label = Label::new(names(tags)))
+        };
+        let denied = "the data behind it carries `pii`, `resident:eu`, and workspace `prod` is not cleared for that";
+        for (case, result, fact) in [
+            (
+                label(&["internal", "production"]),
+                Allow,
+                "workspace `prod` is cleared for everything behind it: internal, production",
+            ),
+            (label(&["internal", "pii", "resident:eu"]), Deny, denied),
+            (
+                label(&["internal", "pii", "resident:eu"]).rollback(None),
+                Deny,
+                denied,
+            ),
+            (
+                label(&[]),
+                Unavailable,
+                "the label of the version could not be computed; complete its lineage",
+            ),
+        ] {
+            case.expect(GATE.name, &json!({}), result, &[fact]);
+        }
+    }
+}

@@ -48,3 +48,34 @@ fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
         .collect();
     Verdict::Deny { reasons }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::TestEvidence;
+    use crate::model::verdict::DecisionResult::{Allow, Deny};
+
+    #[test]
+    fn every_gap_is_listed() {
+        let case = TestEvidence::new();
+        case.expect(GATE.name, &json!({}), Allow, &["the lineage has no gaps"]);
+        let case = case.with(|_, evidence| {
+            evidence.version.lineage_gaps = vec![
+                "no data is named".to_owned(),
+                "base is not registered".to_owned(),
+            ];
+        });
+        case.expect(
+            GATE.name,
+            &json!({}),
+            Deny,
+            &[
+                "the lineage has a gap: no data is named",
+                "the lineage has a gap: base is not registered",
+            ],
+        );
+    }
+}

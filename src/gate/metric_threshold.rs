@@ -249,3 +249,139 @@ fn judge_changes(evidence: &Evidence, params: &Params, value: f64, findings: &mu
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::gate::testing::TestEvidence;
+    use crate::model::verdict::DecisionResult::{Allow, Deny, Unavailable};
+
+    /// The version's metric, and what the champion has: nothing, no metric, or a metric.
+    fn case(value: f64, champion: Option<Option<f64>>) -> TestEvidence {
+        TestEvidence::new().with(|_, evidence| {
+            let metric = |value| [("auc".parse().unwrap(), value)].into();
+            evidence.version.metrics = metric(value);
+            evidence.champion =
+                evidence
+                    .champion
+                    .take()
+                    .zip(champion)
+                    .map(|(mut facts, champion)| {
+                        facts.metrics = champion.map(metric);
+                        facts
+                    });
+        })
+    }
+
+    fn params(condition: &str, value: f64, higher_is_better: bool) -> Value {
+        json!({"metric": "auc", condition: value, "higherIsBetter": higher_is_better})
+    }
+
+    #[test]
+    fn each_condition_decides_in_both_senses() {
+        let threshold = |better| params("threshold", 0.5, better);
+        let absolute = |better| params("minAbsoluteChange", 0.25, better);
+        let relative = |better| params("minRelativeChange", 0.5, better);
+        for (value, champion, params, result) in [
+            (0.5, None, threshold(true), Allow),
+            (0.25, None, threshold(true), Deny),
+            (0.5, None, threshold(false), Allow),
+            (0.75, None, threshold(false), Deny),
+            (0.75, Some(Some(0.5)), absolute(true), Allow),
+            (0.5, Some(Some(0.5)), absolute(true), Deny),
+            (
+                0.5,
+                Some(Some(0.5)),
+                params("minAbsoluteChange", 0.0, true),
+                Allow,
+            ),
+            (0.25, Some(Some(0.5)), absolute(false), Allow),
+            (0.75, Some(Some(0.5)), absolute(false), Deny),
+            (0.75, Some(Some(0.5)), relative(true), Allow),
+            (0.625, Some(Some(0.5)), relative(true), Deny),
+            (-0.25, Some(Some(-0.5)), relative(true), Allow),
+            (0.25, Some(Some(0.5)), relative(false), Allow),
+            (0.375, Some(Some(0.5)), relative(false), Deny),
+            (0.125, Some(Some(0.0)), relative(true), Allow),
+            (0.0, Some(Some(0.0)), relative(true), Deny),
+            (-0.125, Some(Some(0.0)), relative(false), Allow),
+            (0.75, None, absolute(true), Allow),
+            (0.75, Some(None), absolute(true), Unavailable),
+            (0.75, Some(Some(f64::NAN)), absolute(true), Unavailable),
+            (0.75, Some(None), threshold(true), Allow),
+            (f64::NAN, None, absolute(true), Deny),
+            (f64::NAN, None, threshold(false), Deny),
+            (f64::INFINITY, None, threshold(true), Deny),
+            (f64::NEG_INFINITY, None, threshold(false), Deny),
+        ] {
+            let verdict = case(value, champion).check(GATE.name, &params);
+            assert_eq!(
+                verdict.result(),
+                result,
+                "{value} {champion:?} {params}: {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_facts_are_in_the_answer() {
+        let all = |mode: &str| {
+            json!({
+                "metric": "auc", "threshold": 0.5, "minAbsoluteChange": 0.25, "minRelativeChange": 0.25, "higherIsBetter": true, "mode": mode,
+            })
+        };
+        let worse = case(0.25, Some(Some(0.5)));
+        let reasons = [
+            "`auc` is 0.25; at least 0.5 is asked",
+            "`auc` is 0.25 after 0.5, better by -0.25; at least 0.25 is asked",
+            "`auc` is 0.25 after 0.5, better by a share of -0.5; at least 0.25 is asked",
+        ];
+        worse.expect(GATE.name, &all("enabled"), Deny, &reasons);
+        let reported = reasons.map(|reason| format!("dry run, would deny: {reason}"));
+        worse.expect(
+            GATE.name,
+            &all("dry-run"),
+            Allow,
+            &reported.each_ref().map(String::as_str),
+        );
+        worse.expect(
+            GATE.name,
+            &all("disabled"),
+            Allow,
+            &["disabled by the policy"],
+        );
+        worse.clone().rollback(None).expect(
+            GATE.name,
+            &all("enabled"),
+            Allow,
+            &["a rollback: the slot has held this digest before"],
+        );
+        let missing = worse.with(|_, evidence| evidence.version.metrics.clear());
+        missing.expect(GATE.name, &all("enabled"), Deny, &["the version has no metric `auc`; register one that has it (`promote register … --metric auc=…`)"]);
+        case(0.75, None).expect(
+            GATE.name,
+            &params("minAbsoluteChange", 0.25, true),
+            Allow,
+            &["the slot holds nothing yet that `auc` could be compared with"],
+        );
+    }
+
+    #[test]
+    fn conditions_are_needed_and_in_range() {
+        for (params, path) in [
+            (json!({"metric": "auc", "higherIsBetter": true}), ""),
+            (json!({"metric": "auc", "threshold": 1}), ""),
+            (params("minAbsoluteChange", -0.1, true), "minAbsoluteChange"),
+            (params("minRelativeChange", 5.0, true), "minRelativeChange"),
+            (
+                json!({"metric": "auc", "threshold": 1, "higherIsBetter": true, "mode": "dry_run"}),
+                "mode",
+            ),
+        ] {
+            assert_eq!((GATE.validate)(&params).unwrap_err().path, path, "{params}");
+        }
+    }
+}

@@ -3,11 +3,14 @@
 //! One file a gate, one line in [`GATES`]. [`decide`] is the only place where verdicts become a decision; `plan`,
 //! `explain`, `apply` and the tests all call it.
 
+pub mod bars;
+mod cron;
 pub mod decide;
 pub mod evidence;
 pub mod params;
 pub mod policy;
 pub mod quorum;
+pub mod uncounted;
 pub mod window;
 
 #[cfg(test)]

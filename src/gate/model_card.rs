@@ -55,3 +55,44 @@ fn check(promotion: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::TestEvidence;
+    use crate::model::verdict::DecisionResult::{Allow, Deny};
+
+    #[test]
+    fn a_model_needs_its_card_and_nothing_else_does() {
+        let card = |card| TestEvidence::new().with(|_, evidence| evidence.version.card = card);
+        let pipeline = card(CardFacts::Missing)
+            .with(|promotion, _| promotion.slot.artifact.kind = ArtifactKind::Pipeline);
+        for (case, result, fact) in [
+            (
+                card(CardFacts::Present),
+                Allow,
+                "the version has its model card",
+            ),
+            (
+                card(CardFacts::Missing),
+                Deny,
+                "the manifest names no model card; register a version with one, named as `card`",
+            ),
+            (
+                card(CardFacts::Dangling),
+                Deny,
+                "the model card that the manifest names is not a file of the version; register one that has it",
+            ),
+            (
+                pipeline,
+                Allow,
+                "a pipeline is not a model and needs no card",
+            ),
+        ] {
+            case.expect(GATE.name, &json!({}), result, &[fact]);
+        }
+    }
+}

@@ -144,3 +144,65 @@ fn missing(evidence: &Evidence, environment: &EnvironmentName) -> Option<String>
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, held};
+    use crate::model::verdict::DecisionResult::{Allow, Wait};
+
+    #[test]
+    fn the_digest_must_be_held_and_verified_where_the_policy_says() {
+        let all = json!({"allOf": ["dev", "qa"]});
+        let one = json!({"oneOf": ["dev", "qa"]});
+        let qa = TestEvidence::new();
+        let both = qa.clone().with(|_, evidence| {
+            let dev = vec![
+                held("dev-1", None, true),
+                held("dev-2", Some(1), false),
+                held("dev-3", Some(1), true),
+            ];
+            evidence.held.insert("dev".parse().unwrap(), dev);
+        });
+        let unverified = qa.clone().with(|_, evidence| {
+            evidence.held = [
+                ("qa".parse().unwrap(), vec![held("qa", Some(1), false)]),
+                ("dev".parse().unwrap(), vec![held("dev", None, true)]),
+            ]
+            .into();
+        });
+        let rollback = unverified.clone().rollback(None);
+        for (case, params, result, facts) in [
+            (&both, &all, Allow, vec!["held and verified in `dev`, `qa`"]),
+            (&both, &one, Allow, vec!["held and verified in `dev`"]),
+            (&qa, &all, Wait, vec!["the digest to be held in `dev`"]),
+            (&qa, &one, Allow, vec!["held and verified in `qa`"]),
+            (
+                &unverified,
+                &all,
+                Wait,
+                vec![
+                    "the digest to be held in `dev`",
+                    "the digest, which is held in `qa`, to be verified there",
+                ],
+            ),
+            (
+                &unverified,
+                &one,
+                Wait,
+                vec!["the digest to be held and verified in `dev` or `qa`"],
+            ),
+            (
+                &rollback,
+                &all,
+                Allow,
+                vec!["a rollback: the slot has held this digest before"],
+            ),
+        ] {
+            case.expect(GATE.name, params, result, &facts);
+        }
+    }
+}

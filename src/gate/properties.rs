@@ -1,1 +1,468 @@
+//! What must hold of the table and of decisions, whatever the evidence.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Value, json};
+
+use crate::gate::evidence::{CardFacts, Evidence, InboxFacts, SignatureFacts};
+use crate::gate::testing::{TestEvidence, held, mark_bad, names, open_for, specs};
+use crate::gate::{GATES, decide, find, validate_policy};
+use crate::manifest::freeze::{RecurringSpec, WindowSpec};
+use crate::manifest::policy::GateSpec;
+use crate::model::approval::ApprovalDecision::{Approve, Reject};
+use crate::model::label::Label;
+use crate::model::promotion::{Direction, Promotion};
+use crate::model::verdict::{DecisionResult, GateResult};
+
+const PERSONS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
+
+/// A policy with every gate that is no invariant.
+fn policy() -> Vec<GateSpec> {
+    specs(&[
+        json!({"gate": "approvals", "quorum": {"risk": 1, "ops": 1}}),
+        json!({"gate": "approvals", "quorum": {"risk": 2}, "validity": "48h"}),
+        json!({"gate": "commit-signature", "groups": ["ops"]}),
+        json!({"gate": "lineage-complete"}),
+        json!({"gate": "metric-threshold", "metric": "auc", "minRelativeChange": 0.1, "higherIsBetter": true}),
+        json!({"gate": "model-card"}),
+        json!({"gate": "promoted-from", "oneOf": ["dev", "qa"]}),
+        json!({"gate": "soak-time", "environment": "qa", "duration": "48h"}),
+    ])
+}
+
+fn persons() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(PERSONS.to_vec(), 0..=PERSONS.len())
+}
+
+fn groups() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(vec!["ops", "risk"], 0..=2)
+}
+
+/// Who is in which group, who made the version, and what people said, good and bad.
+fn people() -> impl Strategy<Value = TestEvidence> {
+    let statement = (select(PERSONS.to_vec()), any::<bool>(), 0..9_u8, groups());
+    let statements = prop::collection::vec(statement, 0..6);
+    (
+        persons(),
+        persons(),
+        subsequence(PERSONS.to_vec(), 0..3),
+        statements,
+        groups(),
+    )
+        .prop_map(|(risk, ops, authors, statements, known)| {
+            let mut case = TestEvidence::new().with(|_, evidence| {
+                evidence.version.authors = names(&authors);
+                for (group, members) in [("risk", risk), ("ops", ops)] {
+                    evidence
+                        .groups
+                        .insert(group.parse().unwrap(), names(&members));
+                }
+            });
+            for (person, is_approval, spoil, groups) in statements {
+                let decision = if is_approval { Approve } else { Reject };
+                case = case.say(person, decision, |facts| match spoil {
+                    0 => facts.approval.binding.replaces = None,
+                    1 => facts.key_is_trusted = false,
+                    2 => facts.approval.principal = "frank".parse().unwrap(),
+                    3 => facts.approval.expires_at = TestEvidence::now(),
+                    4 => facts.groups_at_receipt = names(&groups),
+                    _ => {}
+                });
+            }
+            if known.is_empty() {
+                case.evidence.groups.clear();
+            }
+            case
+        })
+}
+
+/// Everything else.
+fn evidence() -> impl Strategy<Value = TestEvidence> {
+    let text = || ".{0,12}";
+    let metric = || {
+        select(vec![
+            f64::NAN,
+            f64::INFINITY,
+            -1.0,
+            0.0,
+            0.9,
+            f64::MAX,
+            f64::MIN,
+        ])
+    };
+    let request = (
+        any::<bool>(),
+        0..3_u8,
+        0..3_u8,
+        prop::option::of((0..3_u32, any::<bool>())),
+        0..3_u8,
+    );
+    let version = (
+        subsequence(vec!["internal", "pii", "production"], 0..=3),
+        0..3_u8,
+        metric(),
+        prop::option::of(metric()),
+        text(),
+    );
+    let world = (
+        prop::option::of(-60..60_i64),
+        any::<bool>(),
+        -2..3_i64,
+        text(),
+        text(),
+        any::<bool>(),
+    );
+    (people(), request, version, world).prop_map(|(case, request, version, world)| {
+        let mut case = if request.0 { case.rollback(None) } else { case };
+        spoil_request(&mut case, request.1, request.2, request.3, request.4);
+        let evidence = &mut case.evidence;
+        evidence.version.label = Label::new(names(&version.0));
+        evidence.version.card =
+            [CardFacts::Missing, CardFacts::Dangling, CardFacts::Present][usize::from(version.1)];
+        evidence.version.metrics = [("auc".parse().unwrap(), version.2)].into();
+        let champion = version.3.map(|value| [("auc".parse().unwrap(), value)]);
+        evidence.champion.as_mut().unwrap().metrics = champion.map(BTreeMap::from);
+        evidence.version.lineage_gaps = vec![version.4; usize::from(request.0)];
+        evidence.held.insert(
+            "qa".parse().unwrap(),
+            vec![held("qa", world.0, world.1); usize::from(world.5)],
+        );
+        evidence.marked_bad = vec![mark_bad("bob", &world.3); usize::from(world.1)];
+        let recurring = WindowSpec::Recurring(RecurringSpec {
+            cron: world.3,
+            duration: "1h".to_owned(),
+            time_zone: world.4,
+        });
+        case.freeze(
+            "sale",
+            if world.5 {
+                vec![open_for(world.2)]
+            } else {
+                vec![recurring]
+            },
+        )
+    })
+}
+
+fn spoil_request(
+    case: &mut TestEvidence,
+    from: u8,
+    signature: u8,
+    rollback: Option<(u32, bool)>,
+    inbox: u8,
+) {
+    case.promotion.from =
+        [None, Some("qa"), Some("prod")][usize::from(from)].map(|name: &str| name.parse().unwrap());
+    case.evidence.request.commit_signature = [
+        SignatureFacts::Missing,
+        SignatureFacts::Bad("no".to_owned()),
+        SignatureFacts::By("dave".parse().unwrap()),
+    ][usize::from(signature)]
+    .clone();
+    case.evidence.version.has_unknown_author = signature == 1;
+    case.evidence.inbox = [
+        InboxFacts::Intact,
+        InboxFacts::Rewritten,
+        InboxFacts::Unknown,
+    ][usize::from(inbox)];
+    if let Some((needed, during_freeze)) = rollback {
+        case.evidence.rollback = Some(crate::manifest::policy::RollbackSpec {
+            quorum: [("ops".parse().unwrap(), needed)].into(),
+            during_freeze,
+        });
+    }
+}
+
+fn results(case: &TestEvidence) -> Vec<GateResult> {
+    decide(&case.promotion, &case.evidence, &[&policy()]).gates
+}
+
+/// The worst answer of all `approvals` gates.
+fn approvals(promotion: &Promotion, evidence: &Evidence) -> DecisionResult {
+    let gates = decide(promotion, evidence, &[&policy()]).gates.into_iter();
+    let approvals = gates.filter(|result| result.gate == "approvals");
+    approvals
+        .map(|result| result.verdict.result())
+        .max()
+        .unwrap()
+}
+
+#[test]
+fn names_are_unique_sorted_and_kebab_case() {
+    for pair in GATES.windows(2) {
+        assert!(pair[0].name < pair[1].name);
+    }
+    for gate in GATES {
+        assert!(
+            gate.name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        );
+        assert!(std::ptr::eq(find(gate.name).unwrap(), *gate));
+    }
+}
+
+#[test]
+fn docs_have_every_part_and_examples_that_are_valid() {
+    for gate in GATES {
+        let name = gate.name;
+        assert!(
+            !gate.summary.is_empty()
+                && !gate.summary.ends_with('.')
+                && !gate.summary.contains('\n')
+        );
+        for heading in [
+            "## What it does",
+            "## Why",
+            "## Example",
+            "## How to satisfy it",
+        ] {
+            assert!(gate.docs.contains(heading), "{name} lacks {heading}");
+        }
+        let examples: Vec<&str> = gate.docs.split("```yaml\n").skip(1).collect();
+        assert!(!examples.is_empty());
+        for example in examples {
+            let example = example.split("```").next().unwrap();
+            let policy: Value = serde_yaml::from_str(example).unwrap();
+            let gates = specs(policy["gates"].as_array().unwrap());
+            assert!(gates.iter().any(|spec| spec.gate == name), "{name}");
+            assert_eq!(validate_policy(&gates), [], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_complete_promotion_is_allowed_and_wakes_nobody() {
+    let case = TestEvidence::new().approve("bob").approve("dave");
+    let policy = specs(&[
+        json!({"gate": "approvals", "quorum": {"risk": 2, "ops": 1}}),
+        json!({"gate": "edge"}),
+        json!({"gate": "soak-time", "environment": "qa", "duration": "48h"}),
+        json!({"gate": "soak-time", "environment": "qa", "duration": "48h"}),
+        json!({"gate": "soak-time", "environment": "qa", "duration": "49h"}),
+    ]);
+    let decision = decide(&case.promotion, &case.evidence, &[&policy, &policy]);
+    assert_eq!(decision.result, DecisionResult::Allow, "{decision:?}");
+    assert_eq!(decision.wake_at(), None);
+    let gates: Vec<&str> = decision
+        .gates
+        .iter()
+        .map(|result| result.gate.as_str())
+        .collect();
+    assert_eq!(
+        gates,
+        [
+            "deny-list",
+            "edge",
+            "freeze-window",
+            "information-flow",
+            "separation-of-duties",
+            "approvals",
+            "soak-time",
+            "soak-time"
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_unavailable_and_the_rest_still_runs() {
+    let case = TestEvidence::new();
+    let policy = specs(&[
+        json!({"gate": "aprovals", "quorum": {"risk": 1}}),
+        json!({"gate": "soak-time", "environment": "qa", "duration": 48}),
+        json!({"gate": "edge", "from": "dev"}),
+        json!({"gate": "model-card"}),
+    ]);
+    let decision = decide(&case.promotion, &case.evidence, &[&policy]);
+    assert_eq!(decision.result, DecisionResult::Unavailable);
+    let facts: Vec<String> = decision
+        .gates
+        .iter()
+        .skip(5)
+        .map(|result| format!("{}: {}", result.gate, result.verdict.facts().join("; ")))
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            "aprovals: there is no gate `aprovals`; did you mean `approvals`?",
+            "soak-time: parameter `duration` cannot be read: invalid type: integer `48`, expected a string",
+            "edge: parameter `from` cannot be read: there is no parameter `from`; this gate takes none",
+            "model-card: the version has its model card",
+        ]
+    );
+}
+
+#[test]
+fn without_any_policy_the_answer_is_no() {
+    let case = TestEvidence::new();
+    let decision = decide(&case.promotion, &case.evidence, &[]);
+    assert_eq!(decision.result, DecisionResult::Deny);
+    assert_eq!(
+        decision.gates.last().unwrap().verdict.facts(),
+        ["no policy is adopted for environment `prod`; write `policies/prod.yaml`"]
+    );
+    assert_eq!(
+        decide(&case.promotion, &case.evidence, &[&[]]).result,
+        DecisionResult::Allow
+    );
+}
+
+#[test]
+fn unknown_authors_matter_where_approvals_are_asked() {
+    let case = TestEvidence::new().with(|_, evidence| evidence.version.has_unknown_author = true);
+    let result = |case: &TestEvidence, policy: &[GateSpec]| {
+        decide(&case.promotion, &case.evidence, &[policy]).result
+    };
+    assert_eq!(result(&case, &[]), DecisionResult::Allow);
+    let asks = specs(&[json!({"gate": "approvals", "quorum": {"risk": 1}})]);
+    let approved = case.clone().approve("bob");
+    assert_eq!(result(&approved, &asks), DecisionResult::Unavailable);
+    let back = case.rollback(Some(("ops", 1, false))).approve("dave");
+    assert_eq!(result(&back, &[]), DecisionResult::Unavailable);
+}
+
+#[test]
+fn the_quorum_of_going_back_holds_in_a_policy_without_approvals() {
+    let back = TestEvidence::new().rollback(Some(("ops", 1, false)));
+    let result = |case: &TestEvidence| decide(&case.promotion, &case.evidence, &[&[]]).result;
+    assert_eq!(result(&back), DecisionResult::Wait);
+    assert_eq!(result(&back.approve("dave")), DecisionResult::Allow);
+}
+
+#[test]
+fn every_field_of_the_binding_binds() {
+    let case = TestEvidence::new();
+    let good = case.clone().approve("bob");
+    let params = json!({"quorum": {"risk": 1}});
+    good.expect(
+        "approvals",
+        &params,
+        DecisionResult::Allow,
+        &["1 of 1 of group `risk` approved: `bob`"],
+    );
+    let binding = serde_json::to_value(case.evidence.binding(&case.promotion).unwrap()).unwrap();
+    let other_hash = "9".repeat(64);
+    let digest = format!("dirhash1:{other_hash}");
+    let others = json!({
+        "promotion": format!("prod-churn-{other_hash}"), "ledger": "another", "digest": digest, "from": "qa2",
+        "environment": "qa", "to": {"workspace": "prod2", "artifact": "retail/model/churn"}, "direction": "rollback",
+        "replaces": digest, "policy": other_hash, "manifest": other_hash,
+    });
+    for field in binding.as_object().unwrap().keys() {
+        let mut changed = binding.clone();
+        changed[field] = others[field].clone();
+        let changed = serde_json::from_value(changed).unwrap();
+        let case = case
+            .clone()
+            .say("bob", Approve, |facts| facts.approval.binding = changed);
+        let reason = format!(
+            "approval of `bob` does not count: it is bound to another `{field}`; approve again"
+        );
+        let needs = ["1 more of group `risk`: `bob`, `carol` or `dave`", &reason];
+        case.expect("approvals", &params, DecisionResult::Wait, &needs);
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_gate_answers_everything_with_a_fact(case in evidence(), weird in select(vec![json!(null), json!([]), json!({"x": {}})])) {
+        let decision = decide(&case.promotion, &case.evidence, &[&policy(), &[]]);
+        for result in &decision.gates {
+            prop_assert!(!result.verdict.facts().is_empty(), "{}", result.gate);
+        }
+        prop_assert_eq!(Some(decision.result), decision.gates.iter().map(|result| result.verdict.result()).max());
+        for gate in GATES {
+            let verdict = (gate.check)(&case.promotion, &case.evidence, &weird);
+            prop_assert_eq!(verdict.result(), DecisionResult::Unavailable);
+        }
+    }
+
+    #[test]
+    fn approvals_widen_no_other_gate(case in evidence(), person in select(PERSONS.to_vec())) {
+        prop_assume!(case.promotion.from.is_some());
+        let others = |case: &TestEvidence| {
+            let mut results = results(case);
+            results.retain(|result| result.gate != "approvals" && result.gate != "separation-of-duties");
+            results
+        };
+        let verdict = |case: &TestEvidence| find("separation-of-duties").map(|gate| (gate.check)(&case.promotion, &case.evidence, &json!({})).result());
+        let before = others(&case);
+        let duties = verdict(&case);
+        let case = case.approve(person);
+        prop_assert_eq!(before, others(&case));
+        prop_assert_eq!(duties, verdict(&case));
+    }
+
+    #[test]
+    fn a_barred_person_changes_nothing_for_the_better(case in people(), person in select(PERSONS.to_vec())) {
+        let case = case.with(|_, evidence| { evidence.version.authors.insert(person.parse().unwrap()); });
+        let before = approvals(&case.promotion, &case.evidence);
+        let case = case.approve(person);
+        prop_assert!(before <= approvals(&case.promotion, &case.evidence));
+    }
+
+    #[test]
+    fn barring_a_person_changes_nothing_for_the_better(case in people(), person in select(PERSONS.to_vec())) {
+        let before = approvals(&case.promotion, &case.evidence);
+        let case = case.with(|_, evidence| { evidence.version.authors.insert(person.parse().unwrap()); });
+        prop_assert!(before <= approvals(&case.promotion, &case.evidence));
+    }
+
+    #[test]
+    fn leaving_a_group_changes_nothing_for_the_better(case in people(), person in select(PERSONS.to_vec()), group in select(vec!["risk", "ops"])) {
+        let before = approvals(&case.promotion, &case.evidence);
+        let case = case.with(|_, evidence| {
+            let members: Option<&mut BTreeSet<_>> = evidence.groups.get_mut(&group.parse().unwrap());
+            members.map(|members| members.remove(&person.parse().unwrap()));
+        });
+        prop_assert!(before <= approvals(&case.promotion, &case.evidence));
+    }
+
+    #[test]
+    fn time_passing_changes_nothing_for_the_better(case in people(), hours in 0..100_i64) {
+        let before = approvals(&case.promotion, &case.evidence);
+        let case = case.with(|_, evidence| evidence.now += SignedDuration::from_hours(hours));
+        prop_assert!(before <= approvals(&case.promotion, &case.evidence));
+    }
+
+    #[test]
+    fn more_tags_change_nothing_for_the_better(case in evidence(), tags in subsequence(vec!["internal", "pii", "production"], 1..=3)) {
+        let flow = |case: &TestEvidence| case.check("information-flow", &json!({})).result();
+        let before = flow(&case);
+        prop_assume!(case.evidence.version.label.is_some());
+        let case = case.with(|_, evidence| {
+            let more = Label::new(names(&tags)).unwrap();
+            evidence.version.label = evidence.version.label.as_ref().map(|label| label.join(&more));
+        });
+        prop_assert!(before <= flow(&case));
+    }
+
+    #[test]
+    fn the_order_of_different_persons_does_not_matter(case in people(), seed in any::<u64>()) {
+        let before = results(&case);
+        let case = case.with(|_, evidence| {
+            let mut by_person: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for facts in evidence.approvals.drain(..) {
+                by_person.entry(facts.signer.clone()).or_default().push(facts);
+            }
+            let mut queues: Vec<_> = by_person.into_values().map(std::collections::VecDeque::from).collect();
+            let mut seed = seed;
+            while !queues.is_empty() {
+                let chosen = usize::try_from(seed % u64::try_from(queues.len()).unwrap()).unwrap();
+                seed = seed.rotate_right(7).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                evidence.approvals.extend(queues[chosen].pop_front());
+                queues.retain(|queue| !queue.is_empty());
+            }
+        });
+        prop_assert_eq!(before, results(&case));
+    }
+
+    #[test]
+    fn a_forward_approval_counts_for_no_rollback(case in people()) {
+        let case = case.with(|promotion, _| promotion.direction = Direction::Rollback);
+        prop_assert_ne!(approvals(&case.promotion, &case.evidence), DecisionResult::Allow);
+    }
+}

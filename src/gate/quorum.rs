@@ -1,12 +1,13 @@
 //! Counting approvals: who counts for which group, who does not, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use crate::gate::evidence::{ApprovalFacts, Evidence, SignatureFacts};
+use crate::gate::bars::{Bar, bars};
+use crate::gate::evidence::{ApprovalFacts, Evidence};
 use crate::gate::params::ParamsError;
+use crate::gate::uncounted::Uncounted;
 use crate::model::approval::{ApprovalBinding, ApprovalDecision};
 use crate::model::id::{GroupName, PrincipalName};
 use crate::model::period::Period;
@@ -39,44 +40,6 @@ pub struct GroupTally {
     pub candidates: BTreeSet<PrincipalName>,
 }
 
-/// Why an approval does not count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Uncounted {
-    /// The signer may not approve this version.
-    Barred(Bar),
-    /// The statement names another promotion in these fields.
-    Binding(Vec<&'static str>),
-    /// The statement names another principal than the key belongs to.
-    Principal(PrincipalName),
-    /// The key is no longer one of the signer's.
-    Key,
-    /// It says it was issued after it was received.
-    Postdated,
-    /// It claims to hold for longer than this, which the policy allows.
-    TooLong(Period),
-    /// It expired then.
-    Expired(Timestamp),
-    /// The signer has since rejected another form of the same promotion.
-    Withdrawn,
-    /// The signer is in none of the groups that are asked.
-    NoMember,
-    /// The signer came into this group only after the approval was received.
-    JoinedLater(GroupName),
-    /// The signer has left this group.
-    Left(GroupName),
-}
-
-/// Why a person may not approve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bar {
-    /// Signed a manifest of the digest.
-    Author,
-    /// Signed the commit or the release that asks for the promotion.
-    Requester,
-    /// Has commits in the request or in the version's manifest.
-    Committer,
-}
-
 impl GroupTally {
     /// How many persons are missing.
     #[must_use]
@@ -92,55 +55,6 @@ impl GroupTally {
 
     fn needed(&self) -> usize {
         usize::try_from(self.needed).unwrap_or(usize::MAX)
-    }
-}
-
-impl fmt::Display for Uncounted {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Barred(bar) => write!(formatter, "its signer {bar}"),
-            Self::Binding(fields) => write!(
-                formatter,
-                "it is bound to another `{}`; approve again",
-                fields.join("`, `")
-            ),
-            Self::Principal(principal) => write!(
-                formatter,
-                "it names `{principal}`, whose key did not sign it"
-            ),
-            Self::Key => formatter.write_str("its key is no longer trusted; approve with another"),
-            Self::Postdated => {
-                formatter.write_str("it is dated after it was received; check the signer's clock")
-            }
-            Self::TooLong(validity) => write!(
-                formatter,
-                "it claims to hold for longer than the allowed {validity}; approve again"
-            ),
-            Self::Expired(at) => write!(formatter, "it expired at {at}; approve again"),
-            Self::Withdrawn => {
-                formatter.write_str("its signer has since rejected another form of this promotion")
-            }
-            Self::NoMember => {
-                formatter.write_str("its signer is in none of the groups that are asked")
-            }
-            Self::JoinedLater(group) => write!(
-                formatter,
-                "its signer was not in group `{group}` when it was received; approve again"
-            ),
-            Self::Left(group) => {
-                write!(formatter, "its signer is no longer in group `{group}`")
-            }
-        }
-    }
-}
-
-impl fmt::Display for Bar {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Author => "made this version",
-            Self::Requester => "asked for this promotion",
-            Self::Committer => "has commits in the request or in the version's manifest",
-        })
     }
 }
 
@@ -160,40 +74,6 @@ pub fn check_quorum(quorum: &Quorum) -> Result<(), ParamsError> {
             format!("ask for at least one person of group `{group}`, or leave it out"),
         )),
         None => Ok(()),
-    }
-}
-
-/// Why each person who may not approve may not; the same persons as `Evidence::barred`.
-#[must_use]
-pub fn bars(evidence: &Evidence) -> BTreeMap<PrincipalName, Bar> {
-    let request = &evidence.request;
-    let requesters: BTreeSet<&PrincipalName> =
-        [&request.commit_signature, &request.release_signature]
-            .into_iter()
-            .filter_map(signer)
-            .collect();
-    let bar = |principal: &PrincipalName| {
-        if evidence.version.authors.contains(principal) {
-            Bar::Author
-        } else if requesters.contains(principal) {
-            Bar::Requester
-        } else {
-            Bar::Committer
-        }
-    };
-    let barred = evidence.barred().into_iter();
-    barred
-        .map(|principal| {
-            let bar = bar(&principal);
-            (principal, bar)
-        })
-        .collect()
-}
-
-const fn signer(signature: &SignatureFacts) -> Option<&PrincipalName> {
-    match signature {
-        SignatureFacts::By(principal) => Some(principal),
-        SignatureFacts::Missing | SignatureFacts::Bad(_) => None,
     }
 }
 

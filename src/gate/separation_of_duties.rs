@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::gate::GateDef;
+use crate::gate::bars::bars;
 use crate::gate::evidence::Evidence;
 use crate::gate::params::{NoParams, check as check_params, schema, validate};
-use crate::gate::quorum::bars;
 use crate::model::approval::ApprovalDecision;
 use crate::model::id::PrincipalName;
 use crate::model::promotion::Promotion;
@@ -81,4 +81,46 @@ fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
         .map(|(principal, bar)| say(principal, bar))
         .collect();
     Verdict::Pass { observed }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, names};
+    use crate::model::verdict::DecisionResult::{Allow, Unavailable};
+
+    #[test]
+    fn it_says_who_is_barred_and_whose_approval_is_ignored() {
+        let case = TestEvidence::new();
+        let alice = "`alice` made this version and may not approve it";
+        let erin = "`erin` asked for this promotion and may not approve it";
+        case.expect(NAME, &json!({}), Allow, &[alice, erin]);
+        let ignored = format!("{alice}, whose approval is ignored");
+        case.clone().approve("alice").reject("erin").expect(
+            NAME,
+            &json!({}),
+            Allow,
+            &[&ignored, erin],
+        );
+        let nobody = case.clone().with(|_, evidence| {
+            evidence.version.authors = names(&[]);
+            evidence.request.commit_signature = crate::gate::evidence::SignatureFacts::Missing;
+        });
+        nobody.expect(
+            NAME,
+            &json!({}),
+            Allow,
+            &["nobody is barred from approving"],
+        );
+        case.with(|_, evidence| evidence.version.has_unknown_author = true)
+            .expect(
+                NAME,
+                &json!({}),
+                Unavailable,
+                &["the manifest is not signed by a known producer, so its authors cannot be told"],
+            );
+    }
 }

@@ -102,3 +102,61 @@ fn held_since(evidence: &Evidence, environment: &EnvironmentName) -> Option<Time
         .filter_map(|held| held.since)
         .min()
 }
+
+#[cfg(test)]
+mod tests {
+
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+    use crate::gate::testing::{TestEvidence, held};
+    use crate::model::verdict::DecisionResult::{Allow, Wait};
+
+    #[test]
+    fn the_longest_unbroken_verified_holding_counts() {
+        let params = json!({"environment": "qa", "duration": "48h"});
+        let qa = |held: Vec<_>| {
+            TestEvidence::new().with(|_, evidence| {
+                evidence.held.insert("qa".parse().unwrap(), held);
+            })
+        };
+        let nothing = "the digest to be held in `qa`, and then for 2d without a break";
+        let half = "2d without a break in `qa`, which ends at 2026-06-02T12:00:00Z";
+        for (case, result, fact) in [
+            (
+                qa(vec![
+                    held("qa-1", Some(1), true),
+                    held("qa-2", Some(50), true),
+                ]),
+                Allow,
+                "held in `qa` for 2d2h of 2d, since 2026-05-30T10:00:00Z",
+            ),
+            (
+                qa(vec![held("qa", Some(48), true)]),
+                Allow,
+                "held in `qa` for 2d of 2d, since 2026-05-30T12:00:00Z",
+            ),
+            (
+                qa(vec![
+                    held("qa-1", Some(24), true),
+                    held("qa-2", Some(50), false),
+                ]),
+                Wait,
+                half,
+            ),
+            (qa(vec![held("qa", None, true)]), Wait, nothing),
+            (qa(vec![]), Wait, nothing),
+            (
+                qa(vec![]).rollback(None),
+                Allow,
+                "a rollback: the slot has held this digest before",
+            ),
+        ] {
+            case.expect(GATE.name, &params, result, &[fact]);
+        }
+        let until = TestEvidence::now() + SignedDuration::from_hours(24);
+        let verdict = qa(vec![held("qa", Some(24), true)]).check(GATE.name, &params);
+        assert_eq!(verdict, Verdict::pending_until(half, until));
+    }
+}
