@@ -81,3 +81,109 @@ fn result(gate: &str, verdict: Verdict) -> GateResult {
         verdict,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::testing::{TestEvidence, specs};
+    use crate::model::verdict::DecisionResult;
+
+    #[test]
+    fn a_complete_promotion_is_allowed_and_wakes_nobody() {
+        let case = TestEvidence::new().approve("bob").approve("dave");
+        let policy = specs(&[
+            json!({"gate": "approvals", "quorum": {"risk": 2, "ops": 1}}),
+            json!({"gate": "edge"}),
+            json!({"gate": "soak-time", "environment": "qa", "duration": "48h"}),
+            json!({"gate": "soak-time", "environment": "qa", "duration": "48h"}),
+            json!({"gate": "soak-time", "environment": "qa", "duration": "49h"}),
+        ]);
+        let decision = decide(&case.promotion, &case.evidence, &[&policy, &policy]);
+        assert_eq!(decision.result, DecisionResult::Allow, "{decision:?}");
+        assert_eq!(decision.wake_at(), None);
+        let gates: Vec<&str> = decision
+            .gates
+            .iter()
+            .map(|result| result.gate.as_str())
+            .collect();
+        assert_eq!(
+            gates,
+            [
+                "deny-list",
+                "edge",
+                "freeze-window",
+                "information-flow",
+                "separation-of-duties",
+                "approvals",
+                "soak-time",
+                "soak-time"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unavailable_and_the_rest_still_runs() {
+        let case = TestEvidence::new();
+        let policy = specs(&[
+            json!({"gate": "aprovals", "quorum": {"risk": 1}}),
+            json!({"gate": "soak-time", "environment": "qa", "duration": 48}),
+            json!({"gate": "edge", "from": "dev"}),
+            json!({"gate": "model-card"}),
+        ]);
+        let decision = decide(&case.promotion, &case.evidence, &[&policy]);
+        assert_eq!(decision.result, DecisionResult::Unavailable);
+        let facts: Vec<String> = decision
+            .gates
+            .iter()
+            .skip(5)
+            .map(|result| format!("{}: {}", result.gate, result.verdict.facts().join("; ")))
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                "aprovals: there is no gate `aprovals`; did you mean `approvals`?",
+                "soak-time: parameter `duration` cannot be read: invalid type: integer `48`, expected a string",
+                "edge: parameter `from` cannot be read: there is no parameter `from`; this gate takes none",
+                "model-card: the version has its model card",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_any_policy_the_answer_is_no() {
+        let case = TestEvidence::new();
+        let decision = decide(&case.promotion, &case.evidence, &[]);
+        assert_eq!(decision.result, DecisionResult::Deny);
+        assert_eq!(
+            decision.gates.last().unwrap().verdict.facts(),
+            ["no policy is adopted for environment `prod`; write `policies/prod.yaml`"]
+        );
+        assert_eq!(
+            decide(&case.promotion, &case.evidence, &[&[]]).result,
+            DecisionResult::Allow
+        );
+    }
+
+    #[test]
+    fn unknown_authors_matter_where_approvals_are_asked() {
+        let case =
+            TestEvidence::new().with(|_, evidence| evidence.version.has_unknown_author = true);
+        let result = |case: &TestEvidence, policy: &[GateSpec]| {
+            decide(&case.promotion, &case.evidence, &[policy]).result
+        };
+        assert_eq!(result(&case, &[]), DecisionResult::Allow);
+        let asks = specs(&[json!({"gate": "approvals", "quorum": {"risk": 1}})]);
+        let approved = case.clone().approve("bob");
+        assert_eq!(result(&approved, &asks), DecisionResult::Unavailable);
+        let back = case.rollback(Some(("ops", 1, false))).approve("dave");
+        assert_eq!(result(&back, &[]), DecisionResult::Unavailable);
+    }
+
+    #[test]
+    fn the_quorum_of_going_back_holds_in_a_policy_without_approvals() {
+        let back = TestEvidence::new().rollback(Some(("ops", 1, false)));
+        let result = |case: &TestEvidence| decide(&case.promotion, &case.evidence, &[&[]]).result;
+        assert_eq!(result(&back), DecisionResult::Wait);
+        assert_eq!(result(&back.approve("dave")), DecisionResult::Allow);
+    }
+}

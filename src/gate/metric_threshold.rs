@@ -174,9 +174,9 @@ impl Findings {
 
     fn note(&mut self, holds: bool, fact: String) {
         if holds {
-            self.observed.push(fact)
+            self.observed.push(fact);
         } else {
-            self.reasons.push(fact)
+            self.reasons.push(fact);
         }
     }
 }
@@ -253,16 +253,21 @@ fn judge_changes(evidence: &Evidence, params: &Params, value: f64, findings: &mu
 #[cfg(test)]
 mod tests {
 
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
 
     use super::*;
     use crate::gate::testing::TestEvidence;
     use crate::model::verdict::DecisionResult::{Allow, Deny, Unavailable};
 
+    fn metric(value: f64) -> BTreeMap<MetricName, f64> {
+        [("auc".parse().unwrap(), value)].into()
+    }
+
     /// The version's metric, and what the champion has: nothing, no metric, or a metric.
     fn case(value: f64, champion: Option<Option<f64>>) -> TestEvidence {
         TestEvidence::new().with(|_, evidence| {
-            let metric = |value| [("auc".parse().unwrap(), value)].into();
             evidence.version.metrics = metric(value);
             evidence.champion =
                 evidence

@@ -128,3 +128,53 @@ fn one_line(text: &str) -> String {
     let text: String = text.trim().chars().take(MAX_CHARACTERS).collect();
     printable(&text.replace(['\n', '\r'], " "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::testing::specs;
+
+    #[test]
+    fn names_are_unique_sorted_and_kebab_case() {
+        for pair in GATES.windows(2) {
+            assert!(pair[0].name < pair[1].name);
+        }
+        for gate in GATES {
+            assert!(
+                gate.name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            );
+            assert!(std::ptr::eq(find(gate.name).unwrap(), *gate));
+        }
+    }
+
+    #[test]
+    fn docs_have_every_part_and_examples_that_are_valid() {
+        for gate in GATES {
+            let name = gate.name;
+            assert!(
+                !gate.summary.is_empty()
+                    && !gate.summary.ends_with('.')
+                    && !gate.summary.contains('\n')
+            );
+            for heading in [
+                "## What it does",
+                "## Why",
+                "## Example",
+                "## How to satisfy it",
+            ] {
+                assert!(gate.docs.contains(heading), "{name} lacks {heading}");
+            }
+            let examples: Vec<&str> = gate.docs.split("```yaml\n").skip(1).collect();
+            assert!(!examples.is_empty());
+            for example in examples {
+                let example = example.split("```").next().unwrap();
+                let policy: Value = serde_yaml::from_str(example).unwrap();
+                let gates = specs(policy["gates"].as_array().unwrap());
+                assert!(gates.iter().any(|spec| spec.gate == name), "{name}");
+                assert_eq!(validate_policy(&gates), [], "{name}");
+            }
+        }
+    }
+}

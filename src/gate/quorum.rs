@@ -300,3 +300,79 @@ fn differences(left: &ApprovalBinding, right: &ApprovalBinding) -> Vec<&'static 
         .map(|(name, _)| name)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::gate::evidence::ApprovalFacts;
+    use crate::gate::testing::{TestEvidence, names};
+    use crate::model::approval::ApprovalDecision::{Approve, Reject};
+    use crate::model::verdict::DecisionResult::{Allow, Deny, Wait};
+
+    const NAME: &str = "approvals";
+
+    fn risk(needed: u32) -> Value {
+        json!({"quorum": {"risk": needed}})
+    }
+
+    #[test]
+    fn the_latest_answer_of_a_person_wins() {
+        let case = TestEvidence::new();
+        let rejected = ["rejected by `bob`: I have read the report"];
+        let approved = ["1 of 1 of group `risk` approved: `bob`"];
+        case.clone()
+            .approve("bob")
+            .reject("bob")
+            .expect(NAME, &risk(1), Deny, &rejected);
+        case.clone()
+            .reject("bob")
+            .approve("carol")
+            .expect(NAME, &risk(1), Deny, &rejected);
+        case.clone()
+            .reject("bob")
+            .approve("bob")
+            .expect(NAME, &risk(1), Allow, &approved);
+        case.clone()
+            .reject("frank")
+            .approve("bob")
+            .expect(NAME, &risk(1), Allow, &approved);
+        // What lifts nothing: another's name, a lost key, another promotion.
+        let spoils: [fn(&mut ApprovalFacts); 3] = [
+            |facts| facts.approval.principal = "carol".parse().unwrap(),
+            |facts| facts.key_is_trusted = false,
+            |facts| facts.approval.binding.replaces = None,
+        ];
+        for spoil in spoils {
+            case.clone()
+                .reject("bob")
+                .say("bob", Approve, spoil)
+                .approve("carol")
+                .expect(NAME, &risk(1), Deny, &rejected);
+        }
+        // Who left the group does not take the rejection along.
+        let left = case
+            .clone()
+            .reject("bob")
+            .approve("carol")
+            .with(|_, evidence| {
+                evidence
+                    .groups
+                    .insert("risk".parse().unwrap(), names(&["carol", "dave"]));
+            });
+        left.expect(NAME, &risk(1), Deny, &rejected);
+        // A rejection of another form stops nothing, and takes the own approval back.
+        let mut other = case.statement("bob", Reject);
+        other.approval.binding.replaces = None;
+        let withdrawn = case
+            .approve("bob")
+            .with(|_, evidence| evidence.approvals.push(other));
+        withdrawn.expect(NAME, &risk(1), Wait, &[
+            "1 more of group `risk`: `bob`, `carol` or `dave`",
+            "approval of `bob` does not count: its signer has since rejected another form of this promotion",
+        ]);
+        withdrawn
+            .approve("bob")
+            .expect(NAME, &risk(1), Allow, &approved);
+    }
+}

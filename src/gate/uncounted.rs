@@ -73,3 +73,105 @@ impl fmt::Display for Uncounted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use crate::gate::evidence::ApprovalFacts;
+    use crate::gate::testing::{TestEvidence, names};
+    use crate::model::approval::ApprovalDecision::Approve;
+    use crate::model::verdict::DecisionResult::{Allow, Wait};
+
+    const NEED: &str = "1 more of group `risk`: `bob`, `carol` or `dave`";
+
+    /// Asserts why a spoilt approval does not count, or that it does.
+    #[track_caller]
+    fn expect(principal: &str, spoil: fn(&mut ApprovalFacts), reason: Option<&str>) {
+        let case = TestEvidence::new().say(principal, Approve, spoil);
+        let params = json!({"quorum": {"risk": 1}, "validity": "100h"});
+        let Some(reason) = reason else {
+            let met = format!("1 of 1 of group `risk` approved: `{principal}`");
+            case.expect("approvals", &params, Allow, &[&met]);
+            return;
+        };
+        let reason = format!("approval of `{principal}` does not count: {reason}");
+        case.expect("approvals", &params, Wait, &[NEED, &reason]);
+    }
+
+    #[test]
+    fn who_may_not_approve_is_not_counted() {
+        expect("alice", |_| {}, Some("its signer made this version"));
+        expect("erin", |_| {}, Some("its signer asked for this promotion"));
+        expect(
+            "frank",
+            |_| {},
+            Some("its signer is in none of the groups that are asked"),
+        );
+        let joined = "its signer was not in group `risk` when it was received; approve again";
+        expect(
+            "bob",
+            |facts| facts.groups_at_receipt = names(&[]),
+            Some(joined),
+        );
+        let left = "its signer is no longer in group `risk`";
+        expect(
+            "frank",
+            |facts| facts.groups_at_receipt = names(&["risk"]),
+            Some(left),
+        );
+    }
+
+    #[test]
+    fn statements_that_are_not_the_signers_are_not_counted() {
+        let named = "it names `carol`, whose key did not sign it";
+        expect(
+            "bob",
+            |facts| facts.approval.principal = "carol".parse().unwrap(),
+            Some(named),
+        );
+        let key = "its key is no longer trusted; approve with another";
+        expect("bob", |facts| facts.key_is_trusted = false, Some(key));
+    }
+
+    #[test]
+    fn approvals_count_within_their_time() {
+        fn seconds(seconds: i64) -> SignedDuration {
+            SignedDuration::from_secs(seconds)
+        }
+        let later = "it is dated after it was received; check the signer's clock";
+        expect(
+            "bob",
+            |facts| facts.approval.issued_at += seconds(301),
+            Some(later),
+        );
+        expect(
+            "bob",
+            |facts| facts.approval.issued_at += seconds(300),
+            None,
+        );
+        let expired = "it expired at 2026-06-01T12:00:00Z; approve again";
+        expect(
+            "bob",
+            |facts| facts.approval.expires_at = TestEvidence::now(),
+            Some(expired),
+        );
+        expect(
+            "bob",
+            |facts| facts.approval.expires_at = TestEvidence::now() + seconds(1),
+            None,
+        );
+        let long = "it claims to hold for longer than the allowed 4d4h; approve again";
+        expect(
+            "bob",
+            |facts| facts.approval.expires_at = facts.approval.issued_at + seconds(360_001),
+            Some(long),
+        );
+        expect(
+            "bob",
+            |facts| facts.approval.expires_at = facts.approval.issued_at + seconds(360_000),
+            None,
+        );
+    }
+}
