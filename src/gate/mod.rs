@@ -1,6 +1,6 @@
 //! Gates: rules that a promotion must satisfy. Pure functions of recorded facts.
 //!
-//! One file a gate, one line in [`GATES`]. [`decide`] is the only place where verdicts become a decision; `plan`,
+//! One file a gate, one line in [`GATES`]. [`decide()`] is the only place where verdicts become a decision; `plan`,
 //! `explain`, `apply` and the tests all call it.
 
 pub mod bars;
@@ -31,7 +31,7 @@ use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::Verdict;
 use crate::redact::printable;
 
-/// The version of the rules that [`decide`] implements. Grows with each change of meaning; decisions record it.
+/// The version of the rules that [`decide()`] implements. Grows with each change of meaning; decisions record it.
 pub const RULES_VERSION: u32 = 1;
 
 /// A row of [`GATES`].
