@@ -151,3 +151,185 @@ impl Repository {
         plan(objects, self.name(), new, &changes).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Bench, commit};
+
+    fn named() -> Remote {
+        Remote::Named("origin".to_owned())
+    }
+
+    #[test]
+    fn branches_move_forward_from_what_is_expected_and_not_otherwise() {
+        let bench = Bench::new();
+        let origin = bench.init_bare("origin");
+        bench.clone("origin", "clone", &[]);
+        let ways = [
+            origin,
+            bench.open("clone", named()),
+            bench.mirror(&bench.url("origin"), "state"),
+        ];
+        for (number, repository) in ways.iter().enumerate() {
+            let branch = format!("b{number}");
+            let of = |expected, new| repository.advance(&branch, expected, new);
+            let first = commit(repository, None, &[("a", Some("1"))]);
+            let second = commit(repository, Some(first), &[("a", Some("2"))]);
+            let side = commit(repository, Some(first), &[("a", Some("3"))]);
+            let conflict = |result: Result<WorkTree, GitError>| {
+                let error = result.unwrap_err();
+                assert!(matches!(error, GitError::Conflict { .. }), "{error}");
+            };
+            conflict(of(Some(first), second));
+            assert_eq!(of(None, first).unwrap(), WorkTree::NotInvolved);
+            conflict(of(None, second));
+            of(Some(first), second).unwrap();
+            conflict(of(Some(first), side));
+            conflict(of(Some(first), first));
+            of(Some(second), second).unwrap();
+            for back in [first, side] {
+                let error = of(Some(second), back).unwrap_err();
+                assert!(matches!(error, GitError::NotDescendant { .. }), "{error}");
+            }
+            assert_eq!(repository.fetch(&[&branch]).unwrap()[&branch], Some(second));
+        }
+    }
+
+    #[test]
+    fn of_many_who_push_at_once_exactly_one_wins() {
+        let bench = Bench::new();
+        let origin = bench.init_bare("origin");
+        let main = origin.remote_heads(&["main"]).unwrap()["main"];
+        for (round, is_new) in [(0, false), (1, true), (2, false)] {
+            let branch = if is_new { "new" } else { "main" };
+            let expected = origin.remote_heads(&[branch]).unwrap()[branch];
+            assert_eq!(expected.is_none(), is_new);
+            let race = |number: usize| {
+                let repository = match round {
+                    2 => bench.open("origin", Remote::None),
+                    _ => bench.mirror(&bench.url("origin"), &format!("state{number}")),
+                };
+                repository.fetch(&["main"]).unwrap();
+                let text = format!("{round} {number}");
+                let new = commit(&repository, expected.or(main), &[("a", Some(&text))]);
+                (repository, new)
+            };
+            let racers: Vec<_> = (0..4).map(race).collect();
+            let barrier = std::sync::Barrier::new(racers.len());
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let run = |(repository, new): &(Repository, Oid)| {
+                    barrier.wait();
+                    repository.advance(branch, expected, *new).map(|_| *new)
+                };
+                let threads: Vec<_> = racers
+                    .iter()
+                    .map(|racer| scope.spawn(move || run(racer)))
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap())
+                    .collect()
+            });
+            let winners: Vec<&Oid> = results.iter().flatten().collect();
+            assert_eq!(winners.len(), 1, "{results:?}");
+            for error in results.iter().filter_map(|result| result.as_ref().err()) {
+                assert!(matches!(error, GitError::Conflict { .. }), "{error}");
+            }
+            assert_eq!(
+                origin.remote_heads(&[branch]).unwrap()[branch].as_ref(),
+                Some(winners[0])
+            );
+        }
+    }
+
+    #[test]
+    fn several_branches_move_together_or_not_at_all() {
+        let bench = Bench::new();
+        let origin = bench.init_bare("origin");
+        let main = origin.remote_heads(&["main"]).unwrap()["main"];
+        for repository in [
+            bench.open("origin", Remote::None),
+            bench.mirror(&bench.url("origin"), "state"),
+        ] {
+            repository.fetch(&["main", "ledger"]).unwrap();
+            let main = repository.remote_heads(&["main"]).unwrap()["main"];
+            let before = repository.remote_heads(&["main", "ledger"]).unwrap();
+            let new = commit(&repository, main, &[("b", Some(&format!("{main:?}")))]);
+            let entry = commit(
+                &repository,
+                before["ledger"],
+                &[("e", Some(&format!("{main:?}")))],
+            );
+            let moves = |expected: Option<Oid>| {
+                [("main", main, new), ("ledger", expected, entry)].map(|(branch, expected, new)| {
+                    BranchMove {
+                        branch: branch.to_owned(),
+                        expected,
+                        new,
+                    }
+                })
+            };
+            let wrong = if before["ledger"].is_none() {
+                Some(entry)
+            } else {
+                None
+            };
+            let error = repository.advance_many(&moves(wrong)).unwrap_err();
+            let expected = "branch `ledger` was changed by somebody else meanwhile";
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(
+                repository.remote_heads(&["main", "ledger"]).unwrap(),
+                before
+            );
+            repository.advance_many(&moves(before["ledger"])).unwrap();
+            let after = repository.remote_heads(&["main", "ledger"]).unwrap();
+            assert_eq!((after["main"], after["ledger"]), (Some(new), Some(entry)));
+        }
+        assert_ne!(origin.remote_heads(&["main"]).unwrap()["main"], main);
+    }
+
+    #[test]
+    fn a_remote_that_says_no_is_quoted_and_one_that_is_away_is_unavailable() {
+        let bench = Bench::new();
+        bench.init_bare("origin");
+        let repository = bench.mirror(&bench.url("origin"), "state");
+        let main = repository.fetch(&["main"]).unwrap()["main"];
+        let new = commit(&repository, main, &[("a", Some("2"))]);
+        bench.write(
+            "origin/hooks/pre-receive",
+            "#!/bin/sh\necho main is protected >&2\nexit 1\n",
+        );
+        bench.executable("origin/hooks/pre-receive");
+        let error = repository.advance("main", main, new).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{}` refused the push of `main`: [remote rejected] (pre-receive hook declined); remote: main is protected; error: failed to push some refs to '{}'",
+                bench.url("origin"),
+                bench.url("origin")
+            )
+        );
+        bench.rename("origin", "elsewhere");
+        let error = repository.advance("main", main, new).unwrap_err();
+        assert!(matches!(error, GitError::Unavailable { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_push_that_arrived_although_the_line_broke_is_a_success() {
+        let bench = Bench::new();
+        let origin = bench.init_bare("origin");
+        bench.write("git", "#!/bin/sh\nfor a; do [ \"$a\" = push ] && { git \"$@\" >/dev/null; exit 128; }; done\nexec git \"$@\"\n");
+        bench.executable("git");
+        let program = crate::git::program::GitProgram {
+            program: bench.path("git"),
+            ..bench.program()
+        };
+        let address = bench.url("origin").parse().unwrap();
+        let repository = Repository::mirror(&address, &bench.path("state"), program).unwrap();
+        let main = repository.fetch(&["main"]).unwrap()["main"];
+        let new = commit(&repository, main, &[("a", Some("2"))]);
+        repository.advance("main", main, new).unwrap();
+        assert_eq!(origin.remote_heads(&["main"]).unwrap()["main"], Some(new));
+    }
+}

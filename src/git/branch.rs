@@ -204,3 +204,128 @@ impl fmt::Debug for Branch {
 fn revision(commit: Oid) -> Revision {
     Revision(commit.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::git::repository::Remote;
+    use crate::git::testing::{Bench, author};
+
+    fn ledger(repository: &Repository) -> Branch {
+        let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
+        Branch::new(
+            repository.clone(),
+            "promote-ledger",
+            author(),
+            Arc::new(clock),
+        )
+    }
+
+    fn files(text: &str) -> BTreeMap<String, Vec<u8>> {
+        BTreeMap::from([(
+            "ledger/entries/000.jsonl".to_owned(),
+            text.as_bytes().to_owned(),
+        )])
+    }
+
+    #[test]
+    fn two_clones_share_a_branch_and_the_slower_one_is_told() {
+        let bench = Bench::new();
+        bench.init_bare("origin");
+        bench.clone("origin", "clone", &[]);
+        let one = bench.open("clone", Remote::Named("origin".to_owned()));
+        let mut one = ledger(&one);
+        let mut two = ledger(&bench.mirror(&bench.url("origin"), "state"));
+        assert_eq!((one.head().unwrap(), two.head().unwrap()), (None, None));
+        let first = one.commit(None, &files("1\n"), "ledger: 1").unwrap();
+        let late = two.commit(None, &files("x\n"), "ledger: x").unwrap_err();
+        assert!(matches!(late, VersionedError::Conflict { .. }), "{late}");
+        assert_eq!(two.head().unwrap(), Some(first.clone()));
+        let more = BTreeMap::from([("evidence/a".to_owned(), b"e".to_vec())]);
+        let second = two.commit(Some(&first), &more, "ledger: 2").unwrap();
+        let late = one
+            .commit(Some(&first), &files("2\n"), "ledger: 3")
+            .unwrap_err();
+        assert!(matches!(late, VersionedError::Conflict { .. }), "{late}");
+        assert_eq!(one.head().unwrap(), Some(second.clone()));
+        assert_eq!(one.seen(), Some(second.clone()));
+        assert!(one.is_ancestor(&first, &second).unwrap());
+        assert!(!one.is_ancestor(&second, &first).unwrap());
+        let path = "ledger/entries/000.jsonl";
+        assert_eq!(one.read(&second, path, 9).unwrap().unwrap(), b"1\n");
+        assert_eq!(one.read(&second, "absent", 9).unwrap(), None);
+        assert!(one.read(&second, path, 1).is_err());
+        assert_eq!(one.list(&second, "").unwrap(), ["evidence/a", path]);
+        assert_eq!(one.list(&first, "evidence").unwrap(), Vec::<String>::new());
+        for text in ["", "1", "main", "--all"] {
+            assert!(one.list(&Revision(text.to_owned()), "").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rewritten_or_removed_branch_is_reported_and_stays_so() {
+        let bench = Bench::new();
+        let origin = bench.init_bare("origin");
+        let mut branch = ledger(&bench.mirror(&bench.url("origin"), "state"));
+        let first = branch.commit(None, &files("1\n"), "1").unwrap();
+        let second = branch.commit(Some(&first), &files("2\n"), "2").unwrap();
+        let is_rewritten = |branch: &mut Branch| {
+            let error = branch.head().unwrap_err();
+            assert!(
+                matches!(&error, VersionedError::Rewritten { seen, .. } if *seen == second.0),
+                "{error}"
+            );
+        };
+        let name = "refs/heads/promote-ledger";
+        bench.git("origin", &["update-ref", name, &first.0]);
+        is_rewritten(&mut branch);
+        is_rewritten(&mut branch);
+        bench.git("origin", &["update-ref", "-d", name]);
+        is_rewritten(&mut branch);
+        // An engine that starts afresh knows what its checkpoint tells it, though it never saw the commit.
+        bench.git("origin", &["update-ref", name, &first.0]);
+        let fresh = bench.mirror(&bench.url("origin"), "other");
+        let mut fresh = ledger(&fresh).following(&second).unwrap();
+        is_rewritten(&mut fresh);
+        bench.git("origin", &["update-ref", name, &second.0]);
+        assert_eq!(branch.head().unwrap(), Some(second.clone()));
+        assert_eq!(fresh.head().unwrap(), Some(second.clone()));
+        assert_eq!(ledger(&origin).head().unwrap(), Some(second.clone()));
+    }
+
+    #[test]
+    fn a_remote_that_is_away_is_unavailable() {
+        let bench = Bench::new();
+        bench.init_bare("origin");
+        let mut branch = ledger(&bench.mirror(&bench.url("origin"), "state"));
+        let first = branch.commit(None, &files("1\n"), "1").unwrap();
+        bench.rename("origin", "away");
+        let error = branch.head().unwrap_err();
+        assert!(
+            matches!(error, VersionedError::Unavailable { .. }),
+            "{error}"
+        );
+        let error = branch.commit(Some(&first), &files("2\n"), "2").unwrap_err();
+        assert!(
+            matches!(error, VersionedError::Unavailable { .. }),
+            "{error}"
+        );
+        bench.rename("away", "origin");
+        assert_eq!(branch.head().unwrap(), Some(first));
+    }
+
+    #[test]
+    fn links_are_not_listed_as_files() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        bench.link("/etc/passwd", "r/link");
+        bench.write("r/a", "1");
+        let head = Revision(bench.commit_all("r", "x").to_string());
+        let branch = ledger(&repository);
+        assert_eq!(branch.list(&head, "").unwrap(), ["a"]);
+        assert!(branch.read(&head, "link", 9).is_err());
+    }
+}

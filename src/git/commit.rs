@@ -203,3 +203,194 @@ fn write_tree(
         .and_then(|builder| builder.write())
         .map_err(GitError::objects(repository, "writing a folder"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::git::testing::{Bench, author, changes, commit};
+
+    #[test]
+    fn files_are_added_changed_and_removed_and_others_stay() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        bench.write("r/run", "old");
+        bench.executable("r/run");
+        bench.write("r/d/e/f", "1");
+        bench.write("r/d/g", "1");
+        let base = bench.commit_all("r", "base");
+        let edit = [
+            ("run", Some("new")),
+            ("d/e/f", None),
+            ("n/o", Some("2")),
+            ("absent/x", None),
+        ];
+        let new = commit(&repository, Some(base), &edit);
+        let listed = bench.git("r", &["ls-tree", "-r", &new.to_string()]);
+        let listed: Vec<(&str, &str)> = listed
+            .lines()
+            .map(|line| (&line[..6], line.split('\t').nth(1).unwrap()))
+            .collect();
+        let expected = [("100644", "d/g"), ("100644", "n/o"), ("100755", "run")];
+        assert_eq!(listed, expected);
+        assert_eq!(bench.git("r", &["fsck", "--strict", &new.to_string()]), "");
+        let shown = bench.git(
+            "r",
+            &["show", "-s", "--format=%an %ae %ct %P %B", &new.to_string()],
+        );
+        assert_eq!(
+            shown,
+            format!("Eve Engine engine@example.com 1700000000 {base} test: a commit")
+        );
+        assert_eq!(
+            commit(&repository, Some(base), &edit),
+            new,
+            "equal arguments"
+        );
+        assert_eq!(
+            commit(&repository, Some(new), &[("run", Some("new"))]),
+            new,
+            "no change"
+        );
+        let all = [("run", None), ("d/g", None), ("n/o", None)];
+        let empty = repository
+            .snapshot(commit(&repository, Some(new), &all))
+            .unwrap();
+        assert_eq!(empty.list("").unwrap(), []);
+        let turned = commit(
+            &repository,
+            Some(new),
+            &[("d/g", None), ("d/g/h", Some("3"))],
+        );
+        let snapshot = repository.snapshot(turned).unwrap();
+        assert_eq!(snapshot.read("d/g/h", 9).unwrap().unwrap(), b"3");
+    }
+
+    #[test]
+    fn paths_that_lead_through_something_else_are_refused() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        bench.write("r/file", "1");
+        bench.link("/tmp", "r/link");
+        bench.write("r/folder/x", "1");
+        let base = bench.commit_all("r", "base");
+        let refused = [
+            vec![("file/x", Some("1"))],
+            vec![("link/x", Some("1"))],
+            vec![("link", Some("1"))],
+            vec![("folder", Some("1"))],
+            vec![("folder", None)],
+            vec![("new", Some("1")), ("new/x", Some("1"))],
+            vec![(".git/hooks/x", Some("1"))],
+            vec![("../x", Some("1"))],
+            vec![("", Some("1"))],
+        ];
+        for files in refused {
+            let changes = changes(&files);
+            let result = repository.commit_files(NewCommit {
+                base: Some(base),
+                changes: &changes,
+                message: "x",
+                author: &author(),
+                time: Timestamp::UNIX_EPOCH,
+                sign: None,
+            });
+            let error = result.unwrap_err();
+            let is_told = matches!(error, GitError::Path { .. } | GitError::NotAFile { .. });
+            assert!(is_told, "{files:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn our_signed_commits_are_verified_by_git() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        let key = bench.path("key").display().to_string();
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "eve", "-f", &key])
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let sign = |payload: &[u8]| {
+            bench.write("payload", std::str::from_utf8(payload).unwrap());
+            let file = bench.path("payload").display().to_string();
+            let arguments = ["-q", "-Y", "sign", "-n", "git", "-f", &key, &file];
+            let signed = Command::new("ssh-keygen").args(arguments).status();
+            assert!(signed.unwrap().success());
+            let signature = bench.read("payload.sig").unwrap();
+            bench.rename("payload.sig", "used.sig");
+            Ok(signature)
+        };
+        let changes = changes(&[("a", Some("1"))]);
+        // The signer borrows from the test, so it cannot be sent; a plain function over text can.
+        let signature = std::sync::Mutex::new(sign);
+        let sign = |payload: &[u8]| (signature.lock().unwrap())(payload);
+        let mut new = NewCommit {
+            base: None,
+            changes: &changes,
+            message: "signed\n\nby the engine\n\n",
+            author: &author(),
+            time: Timestamp::from_second(1_700_000_000).unwrap(),
+            sign: Some(&sign),
+        };
+        let signed = repository.commit_files(new).unwrap();
+        let public = bench.read("key.pub").unwrap();
+        bench.write("allowed", &format!("engine@example.com {public}"));
+        let allowed = format!(
+            "gpg.ssh.allowedSignersFile={}",
+            bench.path("allowed").display()
+        );
+        let signed_text = signed.to_string();
+        bench.git("r", &["-c", &allowed, "verify-commit", &signed_text]);
+        bench.git("r", &["fsck", "--strict", &signed_text]);
+        let info = repository.commit_info(signed).unwrap();
+        assert!(info.signature.is_some());
+        let refuse = |_: &[u8]| Err("the agent is locked".to_owned());
+        new.sign = Some(&refuse);
+        assert_eq!(
+            repository.commit_files(new).unwrap_err().to_string(),
+            "the commit could not be signed: the agent is locked"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn what_is_committed_is_what_is_read(
+            first in proptest::collection::btree_map("[ab](/[cd]){0,2}", "[xy]{0,2}", 1..6),
+            second in proptest::collection::btree_map("[ab](/[cd]){0,2}", "[xy]{0,2}", 1..6),
+        ) {
+            let is_clear = |files: &BTreeMap<String, String>| {
+                let inside = |path: &str| files.keys().any(|other| other.starts_with(&format!("{path}/")));
+                !files.keys().any(|path| inside(path))
+            };
+            let mut union = first.clone();
+            union.extend(second.clone());
+            prop_assume!(is_clear(&union));
+            let bench = Bench::new();
+            let repository = bench.init("r");
+            let list = |files: &BTreeMap<String, String>| -> Vec<(String, Option<String>)> {
+                files.iter().map(|(path, text)| (path.clone(), Some(text.clone()))).collect()
+            };
+            let mut base = None;
+            for files in [&first, &second] {
+                let owned = list(files);
+                let borrowed: Vec<(&str, Option<&str>)> = owned
+                    .iter()
+                    .map(|(path, text)| (path.as_str(), text.as_deref()))
+                    .collect();
+                base = Some(commit(&repository, base, &borrowed));
+            }
+            let snapshot = repository.snapshot(base.unwrap()).unwrap();
+            let mut read = BTreeMap::new();
+            for entry in snapshot.list("").unwrap() {
+                let bytes = snapshot.read(&entry.path, 9).unwrap().unwrap();
+                read.insert(entry.path, String::from_utf8(bytes).unwrap());
+            }
+            prop_assert_eq!(read, union);
+        }
+    }
+}

@@ -120,3 +120,55 @@ pub fn init_repository(
     git2::Repository::init_opts(path, &options).map_err(|error| GitError::open(path, &error))?;
     Repository::open(path, Remote::None, program)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Bench, author, commit};
+
+    #[test]
+    fn the_committer_is_whom_git_knows_or_else_the_fallback() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        assert_eq!(repository.committer(&author()).unwrap(), author());
+        bench.git("r", &["config", "user.name", "Ann Ärmel"]);
+        assert_eq!(repository.committer(&author()).unwrap(), author());
+        bench.git("r", &["config", "user.email", "ann@example.com"]);
+        let committer = repository.committer(&author()).unwrap();
+        assert_eq!(
+            (committer.name(), committer.email()),
+            ("Ann Ärmel", "ann@example.com")
+        );
+        bench.write("r/.git/config", "[broken");
+        let error = repository.committer(&author()).unwrap_err();
+        assert!(matches!(error, GitError::Program { .. }), "{error}");
+    }
+
+    #[test]
+    fn names_that_would_forge_a_header_are_refused() {
+        for (name, email) in [
+            ("", "a@b"),
+            ("a", " "),
+            ("a\nb", "a@b"),
+            ("a", "a@b>"),
+            ("a <b", "c"),
+        ] {
+            assert!(Identity::new(name, email).is_err(), "{name:?} {email:?}");
+        }
+        assert_eq!(Identity::new(" a ", "b").unwrap().name(), "a");
+    }
+
+    #[test]
+    fn a_new_repository_takes_its_first_commit_on_the_named_branch() {
+        let bench = Bench::new();
+        let path = bench.path("new/folder");
+        let repository = init_repository(&path, "trunk", bench.program()).unwrap();
+        let first = commit(&repository, None, &[("promote.yaml", Some("1"))]);
+        repository.advance("trunk", None, first).unwrap();
+        assert_eq!(bench.head("new/folder"), first);
+        assert_eq!(bench.read("new/folder/promote.yaml").unwrap(), "1");
+        let again = init_repository(&path, "main", bench.program()).unwrap();
+        assert_eq!(again.checked_out().unwrap().unwrap(), "trunk");
+        assert!(init_repository(&path, "-x", bench.program()).is_err());
+    }
+}

@@ -88,7 +88,12 @@ impl Output {
                 .iter()
                 .any(|start| line.starts_with(start))
         };
-        let mut lines: Vec<&str> = self.messages.lines().filter(says_why).collect();
+        let mut lines: Vec<&str> = self
+            .messages
+            .lines()
+            .map(str::trim_end)
+            .filter(says_why)
+            .collect();
         if lines.is_empty() {
             lines = self.messages.lines().rev().take(1).collect();
         }

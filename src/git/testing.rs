@@ -5,7 +5,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use git2::Oid;
@@ -191,9 +191,4 @@ pub(super) fn commit(
             sign: None,
         })
         .unwrap()
-}
-
-/// What `Path` says of a folder that is none of ours.
-pub(super) fn exists(path: &Path) -> bool {
-    path.exists()
 }

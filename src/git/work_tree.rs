@@ -56,7 +56,26 @@ pub(super) fn plan(
         plan.follow.remove(&path);
         plan.leave.insert(path);
     }
+    if let Some(root) = objects.workdir() {
+        // libgit2 writes through a link that is not tracked, to wherever it leads.
+        let (leave, follow) = std::mem::take(&mut plan.follow)
+            .into_iter()
+            .partition::<BTreeSet<_>, _>(|path| is_below_other(root, path));
+        plan.follow = follow;
+        plan.leave.extend(leave);
+    }
     Ok(plan)
+}
+
+/// Whether one of a path's folders is something else in the work tree, such as a link.
+fn is_below_other(root: &Path, path: &str) -> bool {
+    let folders = Path::new(path).ancestors().skip(1);
+    folders
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .any(|folder| {
+            let found = root.join(folder).symlink_metadata();
+            found.is_ok_and(|found| !found.is_dir())
+        })
 }
 
 impl Plan {
@@ -97,5 +116,134 @@ impl Plan {
             true => WorkTree::Updated,
             false => WorkTree::LeftAlone(self.leave.into_iter().collect()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::testing::{Bench, commit};
+
+    #[test]
+    fn files_of_the_checked_out_branch_follow_it() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        // The first commit of all: the branch is not born yet.
+        let first = commit(
+            &repository,
+            None,
+            &[("a", Some("1")), ("d/b", Some("1")), ("d/c", Some("1"))],
+        );
+        assert_eq!(
+            repository.advance("main", None, first).unwrap(),
+            WorkTree::Updated
+        );
+        assert_eq!(bench.read("r/d/b").unwrap(), "1");
+        assert_eq!(bench.git("r", &["status", "--porcelain"]), "");
+        let edit = [
+            ("a", Some("2")),
+            ("d/b", None),
+            ("d/c", None),
+            ("e/f", Some("1")),
+        ];
+        let second = commit(&repository, Some(first), &edit);
+        assert_eq!(
+            repository.advance("main", Some(first), second).unwrap(),
+            WorkTree::Updated
+        );
+        assert_eq!(bench.git("r", &["status", "--porcelain"]), "");
+        assert_eq!(
+            (bench.read("r/a").unwrap(), bench.read("r/e/f").unwrap()),
+            ("2".to_owned(), "1".to_owned())
+        );
+        assert_eq!(bench.read("r/d/b"), None);
+        // Another branch, and a detached head, leave the files alone.
+        let third = commit(&repository, Some(second), &[("a", Some("3"))]);
+        assert_eq!(
+            repository.advance("other", None, third).unwrap(),
+            WorkTree::NotInvolved
+        );
+        bench.git("r", &["checkout", "--quiet", "--detach"]);
+        assert_eq!(
+            repository.advance("main", Some(second), third).unwrap(),
+            WorkTree::NotInvolved
+        );
+        assert_eq!(bench.read("r/a").unwrap(), "2");
+    }
+
+    #[test]
+    fn changes_of_people_are_left_alone_and_told() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        let names = ["clean", "edited", "staged", "removed", "untouched"];
+        let start: Vec<(&str, Option<&str>)> = names.map(|name| (name, Some("1"))).to_vec();
+        let first = commit(&repository, None, &start);
+        repository.advance("main", None, first).unwrap();
+        bench.write("r/edited", "mine");
+        bench.write("r/staged", "mine");
+        bench.git("r", &["add", "staged"]);
+        bench.write("r/staged", "1");
+        bench.git("r", &["rm", "--quiet", "--cached", "removed"]);
+        bench.write("r/untracked", "mine");
+        bench.write("r/untouched", "mine");
+        bench.write("r/.git/info/exclude", "ignored\n");
+        bench.write("r/ignored", "mine");
+        bench.write("r/plain", "mine");
+        bench.write("elsewhere/x", "mine");
+        bench.link("../elsewhere", "r/link");
+        let edit = [
+            ("clean", Some("2")),
+            ("edited", Some("2")),
+            ("staged", Some("2")),
+            ("removed", Some("2")),
+            ("untracked", Some("2")),
+            ("ignored", Some("2")),
+            ("link/x", Some("2")),
+            ("plain/x", Some("2")),
+            ("fresh", Some("2")),
+        ];
+        let second = commit(&repository, Some(first), &edit);
+        let outcome = repository.advance("main", Some(first), second).unwrap();
+        let WorkTree::LeftAlone(left) = outcome else {
+            panic!("{outcome:?}");
+        };
+        for path in [
+            "edited",
+            "staged",
+            "removed",
+            "untracked",
+            "ignored",
+            "link/x",
+            "plain/x",
+        ] {
+            assert!(left.iter().any(|each| each == path), "{path} in {left:?}");
+        }
+        assert!(
+            !left
+                .iter()
+                .any(|path| ["clean", "fresh", "untouched"].contains(&path.as_str()))
+        );
+        for path in ["edited", "untracked", "untouched", "ignored", "plain"] {
+            assert_eq!(bench.read(&format!("r/{path}")).unwrap(), "mine", "{path}");
+        }
+        assert_eq!(bench.git("r", &["show", ":staged"]), "mine");
+        assert_eq!(bench.read("elsewhere/x").unwrap(), "mine");
+        assert_eq!(bench.read("r/clean").unwrap(), "2");
+        assert_eq!(bench.read("r/fresh").unwrap(), "2");
+        assert_eq!(bench.head("r"), second);
+    }
+
+    #[test]
+    fn a_race_that_is_lost_leaves_the_files_alone() {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        let first = commit(&repository, None, &[("a", Some("1"))]);
+        repository.advance("main", None, first).unwrap();
+        let second = commit(&repository, Some(first), &[("a", Some("2"))]);
+        repository.advance("main", Some(first), second).unwrap();
+        let third = commit(&repository, Some(first), &[("a", Some("3"))]);
+        assert!(repository.advance("main", Some(first), third).is_err());
+        assert_eq!(bench.read("r/a").unwrap(), "2");
+        assert_eq!(bench.git("r", &["status", "--porcelain"]), "");
     }
 }
