@@ -1,6 +1,7 @@
 //! Moves branches forward by compare-and-swap: locally under Git's own lock, remotely by a push with a lease.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use git2::{ErrorCode, Oid};
 
@@ -108,12 +109,12 @@ impl Repository {
             let conflict = || GitError::Conflict {
                 branch: (*branch).to_owned(),
             };
-            transaction
-                .lock_ref(&name)
-                .map_err(|error| match error.code() {
-                    ErrorCode::Locked => conflict(),
-                    _ => failed()(error),
-                })?;
+            match lock(&mut transaction, &name) {
+                Err(error) if error.code() == ErrorCode::Locked => {
+                    return Err(self.locked(&objects, each, &name));
+                }
+                locked => locked.map_err(failed())?,
+            }
             if read_reference(&objects, self.name(), &name)? != each.expected {
                 return Err(conflict());
             }
@@ -138,6 +139,19 @@ impl Repository {
         })
     }
 
+    /// What a lock that somebody keeps means: that the branch moves, or that a process died while it held it.
+    fn locked(&self, objects: &git2::Repository, each: &BranchMove, name: &str) -> GitError {
+        match read_reference(objects, self.name(), name) {
+            Ok(head) if head == each.expected => GitError::Unavailable {
+                remote: self.name().to_owned(),
+                reason: format!("`{name}.lock` is there; if no `git` or `promote` runs, remove it"),
+            },
+            _ => GitError::Conflict {
+                branch: each.branch.clone(),
+            },
+        }
+    }
+
     fn plan_work_tree(
         &self,
         objects: &git2::Repository,
@@ -152,10 +166,24 @@ impl Repository {
     }
 }
 
+/// How often, and how long apart, a lock is tried: two seconds, in which another process can write its work tree.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+fn lock(transaction: &mut git2::Transaction<'_>, name: &str) -> Result<(), git2::Error> {
+    for _ in 1..LOCK_TRIES {
+        match transaction.lock_ref(name) {
+            Err(error) if error.code() == ErrorCode::Locked => std::thread::sleep(LOCK_PAUSE),
+            locked => return locked,
+        }
+    }
+    transaction.lock_ref(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::testing::{Bench, commit};
+    use crate::git::tests::bench::{Bench, commit};
 
     fn named() -> Remote {
         Remote::Named("origin".to_owned())
@@ -331,5 +359,24 @@ mod tests {
         let new = commit(&repository, main, &[("a", Some("2"))]);
         repository.advance("main", main, new).unwrap();
         assert_eq!(origin.remote_heads(&["main"]).unwrap()["main"], Some(new));
+    }
+
+    #[test]
+    fn a_lock_that_was_left_behind_is_named() {
+        let bench = Bench::new();
+        let repository = bench.init_bare("r");
+        let main = repository.remote_heads(&["main"]).unwrap()["main"];
+        let new = commit(&repository, main, &[("a", Some("2"))]);
+        bench.write("r/refs/heads/main.lock", "");
+        let message = repository
+            .advance("main", main, new)
+            .unwrap_err()
+            .to_string();
+        let name = repository.name();
+        let expected = format!(
+            "`{name}` cannot be reached: `refs/heads/main.lock` is there; if no `git` or `promote` runs, remove it"
+        );
+        assert_eq!(message, expected);
+        assert_eq!(repository.remote_heads(&["main"]).unwrap()["main"], main);
     }
 }

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::git::repository::Remote;
-    use crate::git::testing::{Bench, author};
+    use crate::git::tests::bench::{Bench, author};
 
     fn ledger(repository: &Repository) -> Branch {
         let clock = ManualClock::new(Timestamp::from_second(1_700_000_000).unwrap());
@@ -251,7 +251,16 @@ mod tests {
             .unwrap_err();
         assert!(matches!(late, VersionedError::Conflict { .. }), "{late}");
         assert_eq!(one.head().unwrap(), Some(second.clone()));
-        assert_eq!(one.seen(), Some(second.clone()));
+        assert_eq!(one.seen(), Some(second));
+    }
+
+    #[test]
+    fn revisions_are_read_listed_and_compared() {
+        let bench = Bench::new();
+        let mut one = ledger(&bench.init_bare("r"));
+        let first = one.commit(None, &files("1\n"), "ledger: 1").unwrap();
+        let more = BTreeMap::from([("evidence/a".to_owned(), b"e".to_vec())]);
+        let second = one.commit(Some(&first), &more, "ledger: 2").unwrap();
         assert!(one.is_ancestor(&first, &second).unwrap());
         assert!(!one.is_ancestor(&second, &first).unwrap());
         let path = "ledger/entries/000.jsonl";

@@ -145,7 +145,7 @@ impl Comparison<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::testing::{Bench, commit};
+    use crate::git::tests::bench::{Bench, commit};
 
     #[test]
     fn changes_are_those_that_git_reports() {
@@ -190,7 +190,8 @@ mod tests {
         let snapshots = [old, new].map(|commit| repository.snapshot(commit).unwrap());
         let same = snapshots[0].oid("same").unwrap().unwrap().to_string();
         // With the object of the equal folder gone, only a comparison that does not look at it can succeed.
-        let object = format!("objects/{}/{}", &same[..2], &same[2..]);
+        let (start, rest) = same.split_at(2);
+        let object = format!("objects/{start}/{rest}");
         bench.rename(&format!("r/{object}"), "gone");
         let fresh = bench.open("r", crate::git::repository::Remote::None);
         let snapshots = snapshots.map(|each| fresh.snapshot(each.commit()).unwrap());

@@ -82,7 +82,7 @@ impl Repository {
             .commit_create_buffer(&author, &author, &message, &tree, &parents)
             .map_err(failed())?;
         let signature = sign(&content).map_err(|reason| GitError::Sign { reason })?;
-        let content = content.as_str().map_err(|error| failed()(error.into()))?;
+        let content = content.as_str().map_err(|error| failed()(error))?;
         objects
             .commit_signed(content, signature.trim_end(), None)
             .map_err(failed())
@@ -93,7 +93,7 @@ impl Repository {
 #[derive(Default)]
 struct Edits<'a> {
     files: BTreeMap<&'a str, Option<&'a [u8]>>,
-    folders: BTreeMap<&'a str, Edits<'a>>,
+    folders: BTreeMap<&'a str, Self>,
 }
 
 impl<'a> Edits<'a> {
@@ -138,36 +138,22 @@ impl<'a> Edits<'a> {
         let old = old
             .map(|old| find_tree(objects, repository, old))
             .transpose()?;
-        let mut builder = objects.treebuilder(old.as_ref()).map_err(failed())?;
+        let old = old.as_ref();
+        let mut builder = objects.treebuilder(old).map_err(failed())?;
         for (name, bytes) in &self.files {
-            let path = format!("{path}{name}");
-            let mode = match kind_at(old.as_ref(), name) {
-                Some(EntryKind::Executable) => FileMode::BlobExecutable,
-                Some(EntryKind::File) | None => FileMode::Blob,
-                Some(kind) => return Err(GitError::NotAFile { path, kind }),
-            };
+            let mode = file_mode(old, name, path)?;
             match bytes {
                 Some(bytes) => {
                     let blob = objects.blob(bytes).map_err(failed())?;
-                    builder.insert(*name, blob, mode.into()).map_err(failed())?;
+                    builder.insert(*name, blob, mode).map_err(failed())?;
                 }
-                None if kind_at(old.as_ref(), name).is_some() => {
-                    builder.remove(*name).map_err(failed())?;
-                }
+                None if kind_at(old, name).is_some() => builder.remove(*name).map_err(failed())?,
                 None => {}
             }
         }
         for (name, folder) in &self.folders {
-            let path = format!("{path}{name}");
-            let below = match kind_at(old.as_ref(), name) {
-                Some(EntryKind::Folder) => entry_oid(old.as_ref(), name),
-                // A file that this very commit removes may become a folder.
-                Some(kind) if !self.files.contains_key(name) => {
-                    return Err(GitError::NotAFile { path, kind });
-                }
-                _ => None,
-            };
-            match folder.apply(objects, repository, below, &format!("{path}/"))? {
+            let below = self.folder_below(old, name, path)?;
+            match folder.apply(objects, repository, below, &format!("{path}{name}/"))? {
                 Some(tree) => {
                     let mode = FileMode::Tree.into();
                     builder.insert(*name, tree, mode).map_err(failed())?;
@@ -181,16 +167,43 @@ impl<'a> Edits<'a> {
         }
         builder.write().map(Some).map_err(failed())
     }
+
+    /// The folder of a name as it is now, if there is one. A file that this very commit removes may become a folder.
+    fn folder_below(
+        &self,
+        old: Option<&git2::Tree<'_>>,
+        name: &str,
+        path: &str,
+    ) -> Result<Option<Oid>, GitError> {
+        match kind_at(old, name) {
+            Some(EntryKind::Folder) => Ok(old
+                .and_then(|old| old.get_name(name))
+                .map(|entry| entry.id())),
+            Some(kind) if !self.files.contains_key(name) => Err(GitError::NotAFile {
+                path: format!("{path}{name}"),
+                kind,
+            }),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The mode that a file gets: the one it has, when it is a file.
+fn file_mode(old: Option<&git2::Tree<'_>>, name: &str, path: &str) -> Result<i32, GitError> {
+    match kind_at(old, name) {
+        Some(EntryKind::Executable) => Ok(FileMode::BlobExecutable.into()),
+        Some(EntryKind::File) | None => Ok(FileMode::Blob.into()),
+        Some(kind) => Err(GitError::NotAFile {
+            path: format!("{path}{name}"),
+            kind,
+        }),
+    }
 }
 
 fn kind_at(tree: Option<&git2::Tree<'_>>, name: &str) -> Option<EntryKind> {
     let entry = tree?.get_name(name)?;
     // A mode that Git would not write is not overwritten as if it were a file.
     Some(EntryKind::of_mode(entry.filemode_raw()).unwrap_or(EntryKind::Submodule))
-}
-
-fn entry_oid(tree: Option<&git2::Tree<'_>>, name: &str) -> Option<Oid> {
-    tree?.get_name(name).map(|entry| entry.id())
 }
 
 fn write_tree(
@@ -211,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::git::testing::{Bench, author, changes, commit};
+    use crate::git::tests::bench::{Bench, author, changes, commit};
 
     #[test]
     fn files_are_added_changed_and_removed_and_others_stay() {
@@ -232,7 +245,7 @@ mod tests {
         let listed = bench.git("r", &["ls-tree", "-r", &new.to_string()]);
         let listed: Vec<(&str, &str)> = listed
             .lines()
-            .map(|line| (&line[..6], line.split('\t').nth(1).unwrap()))
+            .map(|line| (line.get(..6).unwrap(), line.split('\t').nth(1).unwrap()))
             .collect();
         let expected = [("100644", "d/g"), ("100644", "n/o"), ("100755", "run")];
         assert_eq!(listed, expected);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use git2::Oid;
 
 use crate::git::snapshot::EntryKind;
+use crate::redact::printable;
 
 /// Why Git could not do it. Addresses in messages never show who logs in, or with what.
 #[derive(Debug, thiserror::Error)]
@@ -138,9 +139,9 @@ pub enum GitError {
         text: String,
     },
     /// A commit's message that Git would cut.
-    #[error("the message of a commit for branch or path `{name}` holds a NUL")]
+    #[error("the message of a commit in `{name}` holds a NUL")]
     Message {
-        /// What the commit is for.
+        /// The repository.
         name: String,
     },
     /// A commit could not be signed.
@@ -156,7 +157,7 @@ pub enum GitError {
         reason: String,
     },
     /// The repository's files could not be read or written.
-    #[error("`{repository}`: {action} failed: {}", source.message())]
+    #[error("`{repository}`: {action} failed: {}", printable(source.message()))]
     Objects {
         /// The repository.
         repository: String,

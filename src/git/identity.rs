@@ -124,7 +124,7 @@ pub fn init_repository(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::testing::{Bench, author, commit};
+    use crate::git::tests::bench::{Bench, author, commit};
 
     #[test]
     fn the_committer_is_whom_git_knows_or_else_the_fallback() {

@@ -20,7 +20,7 @@ mod transport;
 mod work_tree;
 
 #[cfg(test)]
-mod testing;
+mod tests;
 
 /// Names a Git object, such as a commit.
 pub use git2::Oid;

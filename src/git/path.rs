@@ -32,7 +32,7 @@ pub fn parse_parts(path: &str) -> Result<Vec<&str>, GitError> {
     }
 }
 
-/// The parts of a folder's path, checked; none for the root, written ``.
+/// The parts of a folder's path, checked; none for the root, which is the empty text.
 ///
 /// # Errors
 ///

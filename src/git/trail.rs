@@ -13,7 +13,7 @@ use crate::git::snapshot::{EntryKind, find_tree};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Paths {
     is_path: bool,
-    children: BTreeMap<String, Paths>,
+    children: BTreeMap<String, Self>,
 }
 
 impl Paths {

@@ -122,7 +122,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::testing::{Bench, commit};
+    use crate::git::tests::bench::{Bench, commit};
 
     #[test]
     fn files_of_the_checked_out_branch_follow_it() {

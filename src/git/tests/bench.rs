@@ -17,22 +17,22 @@ use crate::git::program::GitProgram;
 use crate::git::repository::{Remote, Repository};
 
 /// A folder with repositories in it.
-pub(super) struct Bench {
+pub(in crate::git) struct Bench {
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
+    pub(in crate::git) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::git) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// How `git` runs here: nothing of the machine's configuration.
-    pub(super) fn program(&self) -> GitProgram {
+    pub(in crate::git) fn program(&self) -> GitProgram {
         let home = self.folder.path().to_str().unwrap();
         let variables = [
             ("HOME", home),
@@ -50,12 +50,12 @@ impl Bench {
     }
 
     /// Runs `git` in a repository and returns what it prints.
-    pub(super) fn git(&self, repository: &str, arguments: &[&str]) -> String {
+    pub(in crate::git) fn git(&self, repository: &str, arguments: &[&str]) -> String {
         self.git_as("ann", 1_700_000_000, repository, arguments)
     }
 
     /// [`Bench::git`] as somebody, at a time.
-    pub(super) fn git_as(
+    pub(in crate::git) fn git_as(
         &self,
         who: &str,
         seconds: i64,
@@ -82,14 +82,14 @@ impl Bench {
     }
 
     /// Makes a repository with a work tree.
-    pub(super) fn init(&self, name: &str) -> Repository {
+    pub(in crate::git) fn init(&self, name: &str) -> Repository {
         std::fs::create_dir(self.path(name)).unwrap();
         self.git(name, &["init", "--quiet", "--initial-branch=main"]);
         self.open(name, Remote::None)
     }
 
     /// Makes a bare repository with one commit on `main`.
-    pub(super) fn init_bare(&self, name: &str) -> Repository {
+    pub(in crate::git) fn init_bare(&self, name: &str) -> Repository {
         std::fs::create_dir(self.path(name)).unwrap();
         self.git(
             name,
@@ -102,7 +102,7 @@ impl Bench {
     }
 
     /// Clones a repository.
-    pub(super) fn clone(&self, from: &str, to: &str, arguments: &[&str]) {
+    pub(in crate::git) fn clone(&self, from: &str, to: &str, arguments: &[&str]) {
         let from = format!("file://{}", self.path(from).display());
         let mut all = vec!["clone", "--quiet"];
         all.extend(arguments);
@@ -110,46 +110,46 @@ impl Bench {
         self.git("", &all);
     }
 
-    pub(super) fn open(&self, name: &str, remote: Remote) -> Repository {
+    pub(in crate::git) fn open(&self, name: &str, remote: Remote) -> Repository {
         Repository::open(&self.path(name), remote, self.program()).unwrap()
     }
 
     /// Opens a mirror; each `name` is another place.
-    pub(super) fn mirror(&self, address: &str, name: &str) -> Repository {
+    pub(in crate::git) fn mirror(&self, address: &str, name: &str) -> Repository {
         let address = address.parse().unwrap();
         Repository::mirror(&address, &self.path(name), self.program()).unwrap()
     }
 
-    pub(super) fn url(&self, name: &str) -> String {
+    pub(in crate::git) fn url(&self, name: &str) -> String {
         format!("file://{}", self.path(name).display())
     }
 
-    pub(super) fn write(&self, path: &str, text: &str) {
+    pub(in crate::git) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    pub(super) fn read(&self, path: &str) -> Option<String> {
+    pub(in crate::git) fn read(&self, path: &str) -> Option<String> {
         std::fs::read_to_string(self.path(path)).ok()
     }
 
-    pub(super) fn rename(&self, from: &str, to: &str) {
+    pub(in crate::git) fn rename(&self, from: &str, to: &str) {
         std::fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
-    pub(super) fn link(&self, target: &str, path: &str) {
+    pub(in crate::git) fn link(&self, target: &str, path: &str) {
         std::os::unix::fs::symlink(target, self.path(path)).unwrap();
     }
 
-    pub(super) fn executable(&self, path: &str) {
+    pub(in crate::git) fn executable(&self, path: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let permissions = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(self.path(path), permissions).unwrap();
     }
 
     /// Commits everything in a work tree, with `git`.
-    pub(super) fn commit_all(&self, name: &str, message: &str) -> Oid {
+    pub(in crate::git) fn commit_all(&self, name: &str, message: &str) -> Oid {
         self.git(name, &["add", "--all"]);
         self.git(
             name,
@@ -158,16 +158,16 @@ impl Bench {
         self.head(name)
     }
 
-    pub(super) fn head(&self, name: &str) -> Oid {
+    pub(in crate::git) fn head(&self, name: &str) -> Oid {
         Oid::from_str(&self.git(name, &["rev-parse", "HEAD"])).unwrap()
     }
 }
 
-pub(super) fn author() -> Identity {
+pub(in crate::git) fn author() -> Identity {
     Identity::new("Eve Engine", "engine@example.com").unwrap()
 }
 
-pub(super) fn changes(files: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<Vec<u8>>> {
+pub(in crate::git) fn changes(files: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<Vec<u8>>> {
     let own = |text: &str| text.as_bytes().to_owned();
     files
         .iter()
@@ -176,7 +176,7 @@ pub(super) fn changes(files: &[(&str, Option<&str>)]) -> BTreeMap<String, Option
 }
 
 /// Writes a commit of ours.
-pub(super) fn commit(
+pub(in crate::git) fn commit(
     repository: &Repository,
     base: Option<Oid>,
     files: &[(&str, Option<&str>)],
