@@ -132,16 +132,15 @@ impl Repository {
         let whole = Paths::parse(paths.iter().copied())?;
         let objects = self.objects();
         let mut walk = Walk::new(&objects, self.name(), Visits::Once)?;
-        walk.visit([(from, whole.clone())])?;
+        walk.visit([(from, Paths::default())])?;
         let mut authors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        while let Some((commit, paths)) = walk.next()? {
-            let step = walk.compare(&commit, paths)?;
-            for path in step.changed.to_list() {
+        while let Some((commit, _)) = walk.next()? {
+            for path in walk.changed(&commit, &whole)?.to_list() {
                 let emails = authors.entry(path).or_default();
                 emails.insert(person(&commit.author()).email);
                 emails.insert(person(&commit.committer()).email);
             }
-            walk.visit(commit.parent_ids().map(|parent| (parent, whole.clone())))?;
+            walk.visit(commit.parent_ids().map(|parent| (parent, Paths::default())))?;
         }
         Ok(authors)
     }

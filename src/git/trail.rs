@@ -160,14 +160,14 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Adds commits to those that wait. Commits without paths are not looked at.
+    /// Adds commits to those that wait.
     pub(super) fn visit(
         &mut self,
         commits: impl IntoIterator<Item = (Oid, Paths)>,
     ) -> Result<(), GitError> {
         for (commit, paths) in commits {
             let is_new = self.met.insert(commit);
-            if paths.is_empty() || (self.visits == Visits::Once && !is_new) {
+            if self.visits == Visits::Once && !is_new {
                 continue;
             }
             if let Some(waiting) = self.waiting.get_mut(&commit) {
@@ -225,6 +225,24 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(Step { changed, unchanged })
+    }
+
+    /// Those of the paths that are as in no parent of a commit.
+    pub(super) fn changed(
+        &self,
+        commit: &git2::Commit<'_>,
+        paths: &Paths,
+    ) -> Result<Paths, GitError> {
+        let tree = Some(commit.tree_id());
+        let mut parents = commit.parent_ids();
+        let first = parents.next().map(|first| self.find(first)).transpose()?;
+        let first = first.map(|first| first.tree_id());
+        let mut changed = paths.changed(self.objects, self.repository, tree, first)?;
+        for parent in parents {
+            let before = Some(self.find(parent)?.tree_id());
+            changed = changed.changed(self.objects, self.repository, tree, before)?;
+        }
+        Ok(changed)
     }
 
     fn find(&self, commit: Oid) -> Result<git2::Commit<'a>, GitError> {
