@@ -1,15 +1,21 @@
 //! The files of a promotion repository: shapes, parsing with spans, and what must hold between them.
 
 pub mod artifact;
+pub mod check;
 pub mod dataset;
 pub mod freeze;
+pub mod kind;
+pub mod layout;
+pub mod parsed;
 pub mod policy;
 pub mod release;
+pub mod repository;
 pub mod topology;
 pub mod trust_index;
 pub mod trust_root;
 pub mod version;
 pub mod workspace;
+pub mod yaml;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,15 @@
 //! `policies/<environment>.yaml`: the gates of entering an environment.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::manifest::Manifest;
+use crate::manifest::yaml::EXTENSION_PREFIX;
 use crate::model::id::{EnvironmentName, GroupName};
 
 /// The manifest of a policy; its name is the environment's.
@@ -24,13 +28,101 @@ pub struct PolicySpec {
 }
 
 /// A gate by name, with its parameters; the gate itself says which it takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GateSpec {
     /// The gate's name; `promote explain --gates` lists them.
     pub gate: String,
-    /// Its parameters.
-    #[serde(flatten)]
-    pub params: BTreeMap<String, serde_json::Value>,
+    /// Its parameters: all other fields of the entry.
+    pub params: Params,
+}
+
+/// The parameters of a gate, not yet looked at: the gate reads them, since only it knows their form.
+///
+/// An error in them is reported with a JSON pointer relative to the gate's entry, such as `/duration`; with the entry's
+/// own, `/spec/gates/3`, before it, `Document::at` tells the place.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Params(serde_json::Map<String, serde_json::Value>);
+
+impl Params {
+    /// Takes parameters by name.
+    #[must_use]
+    pub const fn new(fields: serde_json::Map<String, serde_json::Value>) -> Self {
+        Self(fields)
+    }
+
+    /// One parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&serde_json::Value> {
+        self.0.get(name)
+    }
+
+    /// All parameters, sorted by name.
+    #[must_use]
+    pub const fn fields(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.0
+    }
+}
+
+impl Serialize for GateSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.params.0.len() + 1))?;
+        map.serialize_entry("gate", &self.gate)?;
+        for (name, value) in &self.params.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+// By hand, since serde's `flatten` would lose the places of errors.
+impl<'de> Deserialize<'de> for GateSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(GateVisitor)
+    }
+}
+
+struct GateVisitor;
+
+impl<'de> Visitor<'de> for GateVisitor {
+    type Value = GateSpec;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a gate and its parameters")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GateSpec, A::Error> {
+        let mut gate = None;
+        let mut fields = serde_json::Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "gate" {
+                gate = Some(map.next_value()?);
+            } else if name.starts_with(EXTENSION_PREFIX) {
+                map.next_value::<serde::de::IgnoredAny>()?;
+            } else {
+                fields.insert(name, map.next_value()?);
+            }
+        }
+        let gate = gate.ok_or_else(|| serde::de::Error::missing_field("gate"))?;
+        Ok(GateSpec {
+            gate,
+            params: Params(fields),
+        })
+    }
+}
+
+impl JsonSchema for GateSpec {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GateSpec".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A gate by name, with its parameters; the gate itself says which it takes.",
+            "type": "object",
+            "properties": { "gate": { "type": "string", "description": "The gate's name; `promote explain --gates` lists them." } },
+            "required": ["gate"]
+        })
+    }
 }
 
 /// What differs for going back.

@@ -1,5 +1,6 @@
 //! The terminal: the only module that prints. Data goes to standard output, everything else to standard error.
 
+pub mod diagnostics;
 pub mod failure;
 pub mod progress;
 pub mod report;

@@ -1,0 +1,99 @@
+//! A manifest's name and its path say the same.
+
+use std::fmt::Display;
+
+use super::Facts;
+use crate::diagnostic::{Diagnostic, Loc};
+use crate::manifest::yaml::Document;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let repository = facts.repository;
+    let mut found = Vec::new();
+    for (name, document) in &repository.workspaces {
+        found.extend(agree(&document.value.metadata.name, name, || {
+            document.at("/metadata/name")
+        }));
+    }
+    for (name, document) in &repository.datasets {
+        found.extend(agree(&document.value.metadata.name, name, || {
+            document.at("/metadata/name")
+        }));
+    }
+    for (name, document) in &repository.policies {
+        found.extend(agree(&document.value.metadata.name, name, || {
+            document.at("/metadata/name")
+        }));
+    }
+    for (name, document) in &repository.freezes {
+        found.extend(agree(&document.value.metadata.name, name, || {
+            document.at("/metadata/name")
+        }));
+    }
+    found.extend(artifacts(facts));
+    found.extend(releases(facts));
+    found
+}
+
+fn artifacts(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (id, document) in &facts.repository.artifacts {
+        found.extend(agree(&document.value.metadata.name, &id.name, || {
+            document.at("/metadata/name")
+        }));
+        found.extend(agree(&document.value.spec.project, &id.project, || {
+            document.at("/spec/project")
+        }));
+    }
+    for (id, version) in &facts.repository.versions {
+        let document = &version.document;
+        found.extend(agree(
+            &document.value.metadata.name,
+            &id.artifact.name,
+            || document.at("/metadata/name"),
+        ));
+        found.extend(agree(
+            &document.value.spec.project,
+            &id.artifact.project,
+            || document.at("/spec/project"),
+        ));
+        found.extend(agree(&document.value.spec.version, &id.version, || {
+            document.at("/spec/version")
+        }));
+    }
+    found
+}
+
+fn releases(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (id, document) in &facts.repository.releases {
+        let at = |pointer: &'static str| move || Document::at(document, pointer);
+        found.extend(agree(
+            &document.value.metadata.name,
+            &id.artifact.name,
+            at("/metadata/name"),
+        ));
+        found.extend(agree(
+            &document.value.spec.environment,
+            &id.environment,
+            at("/spec/environment"),
+        ));
+        found.extend(agree(
+            &document.value.spec.artifact,
+            &id.artifact,
+            at("/spec/artifact"),
+        ));
+    }
+    found
+}
+
+fn agree<T: PartialEq + Display>(
+    said: &T,
+    path: &T,
+    loc: impl FnOnce() -> Loc,
+) -> Option<Diagnostic> {
+    (said != path).then(|| {
+        let message = format!("this says `{said}`, and the file's path says `{path}`");
+        Diagnostic::error("path-mismatch", loc(), message)
+            .hint(format!("write `{path}`, or move the file"))
+    })
+}

@@ -1,0 +1,60 @@
+//! Versions name workspaces there are, and the files beside them have their digest.
+
+use super::Facts;
+use crate::diagnostic::Diagnostic;
+use crate::manifest::layout::{Place, path_of_artifact, path_of_checksums};
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (id, version) in &facts.repository.versions {
+        let document = &version.document;
+        let spec = &document.value.spec;
+        if let Some(problem) = facts.workspace(&spec.workspace, || document.at("/spec/workspace")) {
+            found.push(problem);
+        }
+        if !facts.places.contains(&Place::Artifact(id.artifact.clone())) {
+            let path = path_of_artifact(&id.artifact);
+            let problem = Diagnostic::error(
+                "unknown-artifact",
+                document.key_at("/metadata/name"),
+                format!("there is no artifact `{}`", id.artifact),
+            );
+            found.push(problem.hint(format!("say what it is for in {path}")));
+        }
+        match &version.checksums {
+            Some(checksums) if checksums.digest() != spec.digest => {
+                let message = format!(
+                    "the digest is not that of the files listed in {}, which is {}",
+                    path_of_checksums(id),
+                    checksums.digest()
+                );
+                let problem =
+                    Diagnostic::error("digest-mismatch", document.at("/spec/digest"), message);
+                found.push(
+                    problem.hint("one of the two was changed by hand; register the version again"),
+                );
+            }
+            None if !facts.places.contains(&Place::Checksums(id.clone())) => {
+                let message = format!(
+                    "{} is missing, which lists the files of this digest",
+                    path_of_checksums(id)
+                );
+                let problem =
+                    Diagnostic::error("missing-checksums", document.at("/spec/digest"), message);
+                found.push(problem.hint("`promote register` writes it"));
+            }
+            Some(_) | None => {}
+        }
+        if let (Some(card), Some(checksums)) = (&spec.card, &version.checksums)
+            && !checksums.entries().iter().any(|(path, _)| path == card)
+        {
+            let message = format!("the version has no file `{card}`");
+            found.push(Diagnostic::error(
+                "unknown-card",
+                document.at("/spec/card"),
+                message,
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,22 @@
+//! Text to values: a strict subset of YAML, read into a tree that knows where everything stands.
+//!
+//! The events come from `granit-parser`, the parser under `serde_yaml`; its serde interface hides tags, and which
+//! scalars were quoted, so the tree is built here. Typed values come out of the tree by a serde deserializer that goes
+//! on after an error, so that one run reports all that is wrong with a document.
+
+mod access;
+mod deserialize;
+mod document;
+mod fault;
+mod node;
+mod parse;
+mod reader;
+mod scalar;
+
+pub use deserialize::{RequiredFields, deserialize};
+pub use document::Document;
+pub use node::{Node, Value};
+pub use parse::{MAX_DEPTH, MAX_NODES, parse, source_file};
+
+/// The prefix of fields that are skipped everywhere: room for other tools.
+pub const EXTENSION_PREFIX: &str = "x-";

@@ -1,0 +1,94 @@
+//! The patterns of organising workspaces: one file each, one row each.
+//!
+//! They come from Microsoft's Cloud Adoption Framework, "Organize and set up Azure Machine Learning environments".
+
+mod multi_environment;
+mod restricted_data;
+
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostic;
+use crate::manifest::repository::Repository;
+use crate::manifest::topology::PatternName;
+use crate::manifest::workspace::Workspace;
+use crate::manifest::yaml::Document;
+use crate::model::id::EnvironmentName;
+use crate::model::label::Tag;
+
+/// A pattern and its rules.
+#[derive(Debug)]
+pub struct PatternDef {
+    /// What `spec.pattern` of `promote.yaml` says.
+    pub name: PatternName,
+    /// What it means, in a line.
+    pub summary: &'static str,
+    /// Reports what the repository does against the pattern.
+    pub check: fn(&Repository) -> Vec<Diagnostic>,
+}
+
+/// Every pattern.
+pub static PATTERNS: [PatternDef; 2] = [multi_environment::PATTERN, restricted_data::PATTERN];
+
+/// Reports what a repository does against the pattern that it names.
+#[must_use]
+pub fn check(repository: &Repository) -> Vec<Diagnostic> {
+    let name = repository.topology.value.spec.pattern;
+    let pattern = PATTERNS.iter().find(|pattern| pattern.name == name);
+    pattern
+        .map(|pattern| (pattern.check)(repository))
+        .unwrap_or_default()
+}
+
+/// The workspaces of an environment.
+fn workspaces_of<'a>(
+    repository: &'a Repository,
+    environment: &EnvironmentName,
+) -> impl Iterator<Item = &'a Arc<Document<Workspace>>> {
+    repository
+        .workspaces
+        .values()
+        .filter(move |workspace| workspace.value.spec.environment == *environment)
+}
+
+fn holds_production(workspace: &Document<Workspace>) -> bool {
+    workspace
+        .value
+        .spec
+        .clearance
+        .tags()
+        .contains(&Tag::production())
+}
+
+/// Reports every workspace of an environment that is cleared for `production`, and should not be.
+fn forbid_production(repository: &Repository, environment: &EnvironmentName) -> Vec<Diagnostic> {
+    let cleared =
+        workspaces_of(repository, environment).filter(|workspace| holds_production(workspace));
+    let report = |workspace: &Arc<Document<Workspace>>| {
+        let message = format!(
+            "`{environment}` must not hold production data, and this workspace is cleared for it"
+        );
+        let problem = Diagnostic::error(
+            "production-in-first-environment",
+            workspace.at("/spec/clearance"),
+            message,
+        );
+        problem.hint("take `production` out of the clearance, or move the workspace to a more trusted environment")
+    };
+    cleared.map(report).collect()
+}
+
+/// Reports an environment none of whose workspaces may hold production data.
+fn demand_production(
+    repository: &Repository,
+    index: usize,
+    environment: &EnvironmentName,
+) -> Option<Diagnostic> {
+    let is_cleared =
+        workspaces_of(repository, environment).any(|workspace| holds_production(workspace));
+    (!is_cleared).then(|| {
+        let loc = repository.topology.at(&format!("/spec/environments/{index}"));
+        let message = format!("no workspace of `{environment}` is cleared for `production`, and this pattern keeps production data there");
+        let problem = Diagnostic::error("no-production-workspace", loc, message);
+        problem.hint(format!("add `production` to the clearance of a workspace of `{environment}`"))
+    })
+}
