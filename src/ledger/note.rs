@@ -1,224 +1,200 @@
-//! Signed notes: text with signature lines that anyone may add to.
+//! Signed notes: text and signature lines, as <https://c2sp.org/signed-note> defines them.
 //!
-//! Format: <https://c2sp.org/signed-note>. Only Ed25519 (type 0x01) is made here; lines of other keys are passed over.
+//! A note is text that ends in a newline, a blank line, and lines `— <name> <base64(key id ‖ signature)>`. Go's module
+//! checksum database, witnesses and transparency logs use the same.
 
 use std::fmt;
-use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::rand::{SecureRandom as _, SystemRandom};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
-use crate::model::digest::Sha256;
-use crate::redact::Secret;
+use crate::ledger::key::{KeyId, Verifier, check_name};
 
-/// The largest note, in bytes.
-pub const MAX_NOTE_BYTES: usize = 1 << 20;
-/// The most signature lines that are read.
+/// The largest note that is read, in bytes.
+pub const MAX_NOTE_BYTES: usize = 1024 * 1024;
+/// The most signatures that a note has.
 pub const MAX_SIGNATURES: usize = 100;
-/// The byte that names Ed25519 in keys.
-const ED25519_TYPE: u8 = 1;
 
-/// Why a note or a key is refused.
+/// Why bytes are not a note, or not one that a key signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    /// It does not have the form of a note.
-    #[error("this is not a signed note: {0}")]
-    Form(&'static str),
-    /// The text is not a key.
-    #[error("this is not a {0}")]
-    Key(&'static str),
-    /// A key's hash is not that of its name and bytes.
-    #[error("the hash in the key of `{0}` is not that of its name and bytes")]
-    KeyHash(String),
-    /// The trusted key has not signed.
-    #[error("`{0}` has not signed this note")]
-    Unsigned(String),
-    /// There is a signature of the trusted key, and it is not good.
-    #[error("the signature of `{0}` on this note is not good")]
-    Bad(String),
-    /// No random bytes or no signature could be had.
-    #[error("the key of `{0}` cannot be used")]
-    Unusable(String),
+    /// They do not have the form of a note.
+    #[error("it is not a signed note: {0}")]
+    Malformed(&'static str),
+    /// One of the signature lines does not have the form of one.
+    #[error("it is not a signed note: line {line} is not `— <name> <base64>`")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The key did not sign it.
+    #[error("it is not signed by `{name}` with the key {id}")]
+    Unsigned {
+        /// The name of the key.
+        name: String,
+        /// Its id.
+        id: KeyId,
+    },
+    /// The signature that should be the key's is not.
+    #[error("the signature of `{name}` with the key {id} is not genuine")]
+    BadSignature {
+        /// The name of the key.
+        name: String,
+        /// Its id.
+        id: KeyId,
+    },
 }
 
-/// A public key with its name: `<name>+<8 hex>+<base64>`.
+/// One signature line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verifier {
-    name: String,
-    id: [u8; 4],
-    public: Vec<u8>,
+pub struct NoteSignature {
+    /// The name of the key that is said to have made it.
+    pub name: String,
+    /// The id of that key.
+    pub id: KeyId,
+    /// The bytes of the signature, 64 for Ed25519.
+    pub signature: Vec<u8>,
 }
 
-/// A private key with its name: `PRIVATE+KEY+<name>+<8 hex>+<base64>`.
-pub struct Signer {
-    verifier: Verifier,
-    pair: Ed25519KeyPair,
+/// A note that has the right form. Its text means nothing until [`Note::verify`] has accepted it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<NoteSignature>,
 }
 
-impl fmt::Debug for Signer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Signer").field("name", &self.verifier.name).finish_non_exhaustive()
-    }
-}
-
-impl Verifier {
-    fn new(name: &str, public: &[u8]) -> Result<Self, NoteError> {
-        check_name(name)?;
-        let id = key_id(name, public);
-        Ok(Self { name: name.to_owned(), id, public: public.to_vec() })
-    }
-
-    /// The name, which for a log is its origin.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, &self.public).verify(text, signature).is_ok()
-    }
-}
-
-impl fmt::Display for Verifier {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed = [&[ED25519_TYPE], self.public.as_slice()].concat();
-        write!(formatter, "{}+{}+{}", self.name, hex::encode(self.id), STANDARD.encode(typed))
-    }
-}
-
-impl FromStr for Verifier {
-    type Err = NoteError;
-
-    fn from_str(text: &str) -> Result<Self, NoteError> {
-        let (name, public) = parse_key(text, "verifier key")?;
-        Self::new(&name, &public)
-    }
-}
-
-impl Signer {
-    /// Makes a new key; the text holds the private half.
+impl Note {
+    /// Puts a note together.
     ///
     /// # Errors
     ///
-    /// When the name has white space or a plus sign, or no random bytes can be had.
-    pub fn generate(name: &str) -> Result<Secret<String>, NoteError> {
-        check_name(name)?;
-        let unusable = || NoteError::Unusable(name.to_owned());
-        let mut seed = [0; 32];
-        SystemRandom::new().fill(&mut seed).map_err(|_| unusable())?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| unusable())?;
-        let id = key_id(name, pair.public_key().as_ref());
-        let typed = [&[ED25519_TYPE], seed.as_slice()].concat();
-        Ok(Secret::new(format!("PRIVATE+KEY+{name}+{}+{}", hex::encode(id), STANDARD.encode(typed))))
-    }
-
-    /// Reads a private key.
-    ///
-    /// # Errors
-    ///
-    /// When it is not one.
-    pub fn parse(text: &Secret<String>) -> Result<Self, NoteError> {
-        let rest = text.expose().trim().strip_prefix("PRIVATE+KEY+").ok_or(NoteError::Key("private key of a log"))?;
-        let (name, hash, seed) = split_key(rest, "private key of a log")?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| NoteError::Key("private key of a log"))?;
-        let verifier = Verifier::new(&name, pair.public_key().as_ref())?;
-        if verifier.id != hash {
-            return Err(NoteError::KeyHash(name));
+    /// When the text or the signatures cannot be those of a note.
+    pub fn new(text: String, signatures: Vec<NoteSignature>) -> Result<Self, NoteError> {
+        check_text(&text)?;
+        // A blank line at the end of the text would be read back as the one before the signatures.
+        if text.ends_with("\n\n") {
+            return Err(NoteError::Malformed("its text ends in a blank line"));
         }
-        Ok(Self { verifier, pair })
+        let is_line = |signature: &NoteSignature| {
+            check_name(&signature.name).is_ok() && !signature.signature.is_empty()
+        };
+        if signatures.is_empty()
+            || signatures.len() > MAX_SIGNATURES
+            || !signatures.iter().all(is_line)
+        {
+            return Err(NoteError::Malformed(
+                "it needs 1 to 100 signatures by named keys",
+            ));
+        }
+        Ok(Self { text, signatures })
     }
 
-    /// The public half.
-    #[must_use]
-    pub const fn verifier(&self) -> &Verifier {
-        &self.verifier
-    }
-
-    /// Signs a text and writes the note.
+    /// Reads a note. Checks its form alone, no signature.
     ///
     /// # Errors
     ///
-    /// When the text does not end in a newline or holds control characters.
-    pub fn sign(&self, text: &str) -> Result<String, NoteError> {
-        check_text(text)?;
-        let signature = [&self.verifier.id, self.pair.sign(text.as_bytes()).as_ref()].concat();
-        Ok(format!("{text}\n\u{2014} {} {}\n", self.verifier.name, STANDARD.encode(signature)))
+    /// When the bytes are not a note: too large, not UTF-8, with control characters, or without signatures.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        if bytes.len() > MAX_NOTE_BYTES {
+            return Err(NoteError::Malformed("it is larger than 1 MiB"));
+        }
+        let note =
+            std::str::from_utf8(bytes).map_err(|_| NoteError::Malformed("it is not UTF-8"))?;
+        let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed(
+            "it has no blank line before its signatures",
+        ))?;
+        let lines = lines
+            .strip_suffix('\n')
+            .ok_or(NoteError::Malformed("it does not end in a newline"))?;
+        let text = format!("{text}\n");
+        check_text(&text)?;
+        let first = text.lines().count() + 2;
+        if lines.split('\n').count() > MAX_SIGNATURES {
+            return Err(NoteError::Malformed("it has more than 100 signatures"));
+        }
+        let signatures = lines.split('\n').enumerate().map(|(index, line)| {
+            signature_line(line).ok_or(NoteError::Line {
+                line: first + index,
+            })
+        });
+        let signatures = signatures.collect::<Result<_, _>>()?;
+        Self::new(text, signatures)
     }
-}
 
-/// Checks that the key has signed a note, and returns the text.
-///
-/// # Errors
-///
-/// When it is not a note, or the key has not signed it. Signatures of other keys are passed over.
-pub fn open<'a>(note: &'a [u8], verifier: &Verifier) -> Result<&'a str, NoteError> {
-    if note.len() > MAX_NOTE_BYTES {
-        return Err(NoteError::Form("it is too large"));
+    /// The text, with its last newline.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
-    let note = std::str::from_utf8(note).map_err(|_| NoteError::Form("it is not UTF-8"))?;
-    let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Form("there is no empty line before signatures"))?;
-    let text = note.get(..=text.len()).ok_or(NoteError::Form("it has no text"))?;
-    check_text(text)?;
-    if signatures.is_empty() || !signatures.ends_with('\n') {
-        return Err(NoteError::Form("it does not end in signature lines"));
+
+    /// All signatures, of known keys and others.
+    #[must_use]
+    pub fn signatures(&self) -> &[NoteSignature] {
+        &self.signatures
     }
-    if signatures.lines().count() > MAX_SIGNATURES {
-        return Err(NoteError::Form("it has too many signatures"));
-    }
-    let mut is_signed = false;
-    for line in signatures.lines() {
-        let (name, bytes) = parse_signature(line)?;
-        let Some((id, signature)) = bytes.split_first_chunk::<4>() else { return Err(NoteError::Form("a signature is too short")) };
-        if name == verifier.name && *id == verifier.id {
-            if !verifier.verifies(text.as_bytes(), signature) {
-                return Err(NoteError::Bad(name.to_owned()));
-            }
-            is_signed = true;
+
+    /// Accepts the note if this key signed it, and returns the text. Lines of other keys are ignored.
+    ///
+    /// # Errors
+    ///
+    /// When no line has this key's name and id, or one that has them is not its signature.
+    pub fn verify(&self, verifier: &Verifier) -> Result<&str, NoteError> {
+        let (name, id) = (verifier.name().to_owned(), verifier.id());
+        let is_ours = |line: &&NoteSignature| line.id == id && line.name == name;
+        let mut ours = self.signatures.iter().filter(is_ours).peekable();
+        if ours.peek().is_none() {
+            return Err(NoteError::Unsigned { name, id });
+        }
+        if ours.all(|line| verifier.accepts(&self.text, &line.signature)) {
+            Ok(&self.text)
+        } else {
+            Err(NoteError::BadSignature { name, id })
         }
     }
-    if is_signed { Ok(text) } else { Err(NoteError::Unsigned(verifier.name.clone())) }
 }
 
-fn parse_signature(line: &str) -> Result<(&str, Vec<u8>), NoteError> {
-    let rest = line.strip_prefix("\u{2014} ").ok_or(NoteError::Form("a signature line does not begin with a dash"))?;
-    let (name, base64) = rest.split_once(' ').ok_or(NoteError::Form("a signature line has no name"))?;
-    let bytes = STANDARD.decode(base64).map_err(|_| NoteError::Form("a signature is not base64"))?;
-    Ok((name, bytes))
+impl fmt::Display for Note {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}", self.text)?;
+        for NoteSignature {
+            name,
+            id,
+            signature,
+        } in &self.signatures
+        {
+            let encoded = STANDARD.encode([id.0.as_slice(), signature].concat());
+            writeln!(formatter, "— {name} {encoded}")?;
+        }
+        Ok(())
+    }
 }
 
 fn check_text(text: &str) -> Result<(), NoteError> {
-    let is_good = text.ends_with('\n') && text.len() > 1 && !text.chars().any(|c| c.is_control() && c != '\n');
-    if is_good { Ok(()) } else { Err(NoteError::Form("its text is empty or holds control characters")) }
-}
-
-fn check_name(name: &str) -> Result<(), NoteError> {
-    let is_good = !name.is_empty() && name.len() <= 255 && !name.contains('+') && !name.chars().any(|c| c.is_whitespace() || c.is_control());
-    if is_good { Ok(()) } else { Err(NoteError::Key("key name: it is empty, too long, or holds white space or `+`")) }
-}
-
-fn parse_key(text: &str, what: &'static str) -> Result<(String, Vec<u8>), NoteError> {
-    let (name, hash, public) = split_key(text, what)?;
-    if key_id(&name, &public) == hash { Ok((name, public)) } else { Err(NoteError::KeyHash(name)) }
-}
-
-fn split_key(text: &str, what: &'static str) -> Result<(String, [u8; 4], Vec<u8>), NoteError> {
-    let refuse = || NoteError::Key(what);
-    let (name, rest) = text.split_once('+').ok_or_else(refuse)?;
-    let (hash, base64) = rest.split_once('+').ok_or_else(refuse)?;
-    let mut id = [0; 4];
-    hex::decode_to_slice(hash, &mut id).map_err(|_| refuse())?;
-    let typed = STANDARD.decode(base64).map_err(|_| refuse())?;
-    match typed.split_first() {
-        Some((&ED25519_TYPE, key)) if key.len() == 32 => Ok((name.to_owned(), id, key.to_vec())),
-        Some(_) | None => Err(refuse()),
+    if !text.ends_with('\n') {
+        return Err(NoteError::Malformed("its text does not end in a newline"));
     }
+    if text.len() > MAX_NOTE_BYTES {
+        return Err(NoteError::Malformed("it is larger than 1 MiB"));
+    }
+    if text.bytes().any(|byte| byte < 0x20 && byte != b'\n') {
+        return Err(NoteError::Malformed("it holds a control character"));
+    }
+    Ok(())
 }
 
-fn key_id(name: &str, public: &[u8]) -> [u8; 4] {
-    let hash = Sha256::of(&[name.as_bytes(), b"\n", &[ED25519_TYPE], public].concat());
-    hash.as_bytes().first_chunk::<4>().copied().unwrap_or_default()
+fn signature_line(line: &str) -> Option<NoteSignature> {
+    let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
+    check_name(name).ok()?;
+    let bytes = STANDARD.decode(encoded).ok()?;
+    let (id, signature) = bytes.split_first_chunk::<4>()?;
+    if signature.is_empty() {
+        return None;
+    }
+    Some(NoteSignature {
+        name: name.to_owned(),
+        id: KeyId(*id),
+        signature: signature.to_vec(),
+    })
 }
 
 #[cfg(test)]
@@ -226,52 +202,117 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ledger::key::Signer;
+    use crate::ledger::key::tests::{PUBLIC, signer};
 
-    const TEXT: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    /// The text and the note of the tests of Go's `sumdb/note`.
+    const TEXT: &str = "If you think cryptography is the answer to your problem,\n\
+                        then you don't know what your problem is.\n";
+    const NOTE: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n\n\
+        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
-    /// The key of the reference implementation's tests (golang.org/x/mod/sumdb/note).
-    fn signer() -> Signer {
-        Signer::parse(&Secret::new("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz".to_owned())).unwrap()
+    fn verifier() -> Verifier {
+        PUBLIC.parse().unwrap()
+    }
+
+    fn verify(note: &str) -> Result<String, NoteError> {
+        Note::parse(note.as_bytes())?
+            .verify(&verifier())
+            .map(ToOwned::to_owned)
     }
 
     #[test]
-    fn the_reference_key_makes_the_reference_signature() {
-        assert_eq!(signer().verifier().to_string(), "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
-        let expected = format!("{TEXT}\n\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n");
-        assert_eq!(signer().sign(TEXT).unwrap(), expected);
+    fn a_note_of_go_is_accepted_and_made_the_same() {
+        assert_eq!(verify(NOTE).unwrap(), TEXT);
+        assert_eq!(signer().sign(TEXT).unwrap().to_string(), NOTE);
     }
 
     #[test]
-    fn notes_open_with_their_key_alone() {
-        let note = signer().sign(TEXT).unwrap();
-        assert_eq!(open(note.as_bytes(), signer().verifier()).unwrap(), TEXT);
-        let other = Signer::parse(&Signer::generate("PeterNeumann").unwrap()).unwrap();
-        assert_eq!(open(note.as_bytes(), other.verifier()), Err(NoteError::Unsigned("PeterNeumann".to_owned())));
-        let with_unknown = format!("{note}\u{2014} witness AAAAAAAA\n");
-        assert!(open(with_unknown.as_bytes(), signer().verifier()).is_ok());
+    fn lines_of_other_keys_are_ignored() {
+        let other = Signer::generate("witness.example")
+            .unwrap()
+            .sign(TEXT)
+            .unwrap();
+        let line = other.to_string().replace(&format!("{TEXT}\n"), "");
+        assert_eq!(verify(&format!("{NOTE}{line}")).unwrap(), TEXT);
+        assert!(matches!(
+            verify(&other.to_string()),
+            Err(NoteError::Unsigned { .. })
+        ));
     }
 
     #[test]
-    fn keys_print_as_they_parse_and_hide_when_debugged() {
-        let text = signer().verifier().to_string();
-        assert_eq!(text.parse::<Verifier>().unwrap().to_string(), text);
-        assert!(text.replace("c74f", "c74e").parse::<Verifier>().is_err());
-        assert_eq!(format!("{:?}", signer()), "Signer { name: \"PeterNeumann\", .. }");
+    fn a_known_key_with_a_bad_signature_is_an_error() {
+        let changed = NOTE.replace("your problem is", "your answer is");
+        assert!(matches!(
+            verify(&changed),
+            Err(NoteError::BadSignature { .. })
+        ));
+        let line = NOTE
+            .lines()
+            .last()
+            .unwrap()
+            .replace("Zjku", "Zjkv")
+            .replace("ZJku", "ZJkv");
+        let second = format!("{NOTE}{line}\n");
+        assert!(matches!(
+            verify(&second),
+            Err(NoteError::BadSignature { .. })
+        ));
+        let short = format!("{TEXT}\n— PeterNeumann x08gow==\n");
+        assert_eq!(verify(&short), Err(NoteError::Line { line: 4 }));
+    }
+
+    #[test]
+    fn what_is_not_a_note_is_refused() {
+        let (text, line) = NOTE.split_once("\n\n").unwrap();
+        let bad = [
+            String::new(),
+            "\n\n".to_owned(),
+            TEXT.to_owned(),
+            format!("{text}\n{line}"),
+            NOTE.trim_end().to_owned(),
+            NOTE.replace('—', "-"),
+            NOTE.replace("If", "I\tf"),
+            NOTE.replace("— PeterNeumann ", "— Peter+Neumann "),
+            NOTE.replace("JnAM=", "JnAN="),
+            format!("{NOTE}\n"),
+            format!("{NOTE}trailing\n"),
+            format!("{text}\n\n{}", line.repeat(101)),
+            format!("{}\n\n{line}", "a".repeat(MAX_NOTE_BYTES)),
+        ];
+        for note in bad {
+            assert!(verify(&note).is_err(), "{:.200}", note);
+        }
+        assert!(Note::parse(b"\xff\n\n\xe2\x80\x94 a AAAAAAA=\n").is_err());
+        assert!(signer().sign("no newline").is_err());
+        assert!(signer().sign("blank line\n\n").is_err());
+        assert!(verify(&format!("{text}\n\n{}", line.repeat(100))).is_ok());
     }
 
     proptest! {
         #[test]
-        fn decoders_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(open(&bytes, signer().verifier()).is_err());
-            let _parsed = String::from_utf8_lossy(&bytes).parse::<Verifier>();
+        fn texts_without_control_characters_can_be_signed(text in "([^\\x00-\\x1f]{1,20}\n){1,4}") {
+            let note = signer().sign(&text).unwrap().to_string();
+            prop_assert_eq!(verify(&note).unwrap(), text);
         }
 
         #[test]
-        fn a_flipped_bit_is_noticed(position in 0_usize..250, bit in 0_u8..8) {
-            let mut note = signer().sign(TEXT).unwrap().into_bytes();
-            let position = position % note.len();
-            note[position] ^= 1 << bit;
-            prop_assert!(open(&note, signer().verifier()).is_err());
+        fn a_note_with_any_byte_changed_is_refused(index in 0..NOTE.len(), bit in 0..8u8) {
+            let mut bytes = NOTE.as_bytes().to_vec();
+            bytes[index] ^= 1 << bit;
+            let result = Note::parse(&bytes).and_then(|note| note.verify(&verifier()).map(|_| ()));
+            prop_assert!(result.is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_refused_or_written_back_the_same(
+            note in "([a-z]{0,2}\n){0,3}\n?(— [a-z]{1,2} [A-Za-z0-9+/]{7}=\n){0,2}|\\PC*"
+        ) {
+            if let Ok(parsed) = Note::parse(note.as_bytes()) {
+                prop_assert_eq!(parsed.to_string(), note);
+            }
         }
     }
 }

@@ -130,7 +130,10 @@ pub fn verify_inclusion(
     if index >= size {
         return Err(ProofError::NoEntry { index, size });
     }
-    let length = ProofError::Length { found: proof.len(), size };
+    let length = ProofError::Length {
+        found: proof.len(),
+        size,
+    };
     let (mut at, mut last, mut hash) = (index, size - 1, *leaf);
     for sibling in proof {
         if last == 0 {
@@ -147,7 +150,11 @@ pub fn verify_inclusion(
     if last != 0 {
         return Err(length);
     }
-    if hash == *tree_root { Ok(()) } else { Err(ProofError::Root { size }) }
+    if hash == *tree_root {
+        Ok(())
+    } else {
+        Err(ProofError::Root { size })
+    }
 }
 
 /// Checks that the tree of `new` entries continues the tree of `old` entries. Every tree continues the empty one.
@@ -165,13 +172,20 @@ pub fn verify_consistency(
     if old > new {
         return Err(ProofError::Shrunk { old, new });
     }
-    let length = ProofError::Length { found: proof.len(), size: new };
+    let length = ProofError::Length {
+        found: proof.len(),
+        size: new,
+    };
     if old == 0 || old == new {
         let expected = if old == 0 { root(&[]) } else { *new_root };
         if !proof.is_empty() {
             return Err(length);
         }
-        return if *old_root == expected { Ok(()) } else { Err(ProofError::Root { size: old }) };
+        return if *old_root == expected {
+            Ok(())
+        } else {
+            Err(ProofError::Root { size: old })
+        };
     }
     let (start, hashes) = if old.is_power_of_two() {
         (*old_root, proof)
@@ -248,7 +262,10 @@ mod tests {
 
     /// All the ways in which one proof can be wrong by one step.
     fn mutations(proof: &[Sha256], bit: usize) -> Vec<Vec<Sha256>> {
-        let mut mutated = vec![[proof, &[leaf_hash(b"x")]].concat(), [&[leaf_hash(b"x")], proof].concat()];
+        let mut mutated = vec![
+            [proof, &[leaf_hash(b"x")]].concat(),
+            [&[leaf_hash(b"x")], proof].concat(),
+        ];
         for index in 0..proof.len() {
             let mut changed = proof.to_vec();
             changed[index] = flipped(&changed[index], bit);
@@ -295,9 +312,16 @@ mod tests {
             for old in 0..=new {
                 let proof = consistency_proof(new_leaves, old as u64).unwrap();
                 let old_root = root(&leaves[..old]);
-                assert_eq!(verify_consistency(old as u64, new as u64, &proof, &old_root, &new_root), Ok(()));
+                assert_eq!(
+                    verify_consistency(old as u64, new as u64, &proof, &old_root, &new_root),
+                    Ok(())
+                );
                 if new == 40 && old > 0 {
-                    assert_eq!(oracle.prove_consistency(new - old).as_bytes(), bytes(&proof), "{old}");
+                    assert_eq!(
+                        oracle.prove_consistency(new - old).as_bytes(),
+                        bytes(&proof),
+                        "{old}"
+                    );
                 }
             }
         }
@@ -306,11 +330,19 @@ mod tests {
     #[test]
     fn what_cannot_be_proved_is_an_error() {
         let (leaves, _) = leaves(3);
-        assert!(matches!(inclusion_proof(&leaves, 3), Err(ProofError::NoEntry { index: 3, size: 3 })));
-        assert!(matches!(consistency_proof(&leaves, 4), Err(ProofError::Shrunk { old: 4, new: 3 })));
+        assert!(matches!(
+            inclusion_proof(&leaves, 3),
+            Err(ProofError::NoEntry { index: 3, size: 3 })
+        ));
+        assert!(matches!(
+            consistency_proof(&leaves, 4),
+            Err(ProofError::Shrunk { old: 4, new: 3 })
+        ));
         let (first, tree_root) = (leaves[0], root(&leaves));
         assert!(verify_inclusion(&first, 3, 3, &[], &tree_root).is_err());
-        assert!(verify_inclusion(&first, u64::MAX - 1, u64::MAX, &[first; 70], &tree_root).is_err());
+        assert!(
+            verify_inclusion(&first, u64::MAX - 1, u64::MAX, &[first; 70], &tree_root).is_err()
+        );
         assert!(verify_consistency(4, 3, &[], &first, &tree_root).is_err());
         assert!(verify_consistency(0, 3, &[], &first, &tree_root).is_err());
         assert!(verify_consistency(3, 3, &[], &first, &tree_root).is_err());
@@ -326,7 +358,7 @@ mod tests {
             let (leaf, tree_root) = (leaves[index], root(&leaves));
             let (size, at) = (size as u64, index as u64);
             let proof = inclusion_proof(&leaves, at).unwrap();
-            prop_assert_eq!(oracle.prove_inclusion(index).as_bytes(), bytes(&proof));
+            prop_assert_eq!(oracle.prove_inclusion(index).as_bytes().to_vec(), bytes(&proof));
             prop_assert!(proof.len() <= MAX_PROOF_HASHES);
             prop_assert_eq!(verify_inclusion(&leaf, at, size, &proof, &tree_root), Ok(()));
             prop_assert!(verify_inclusion(&flipped(&leaf, bit), at, size, &proof, &tree_root).is_err());
@@ -346,7 +378,7 @@ mod tests {
             let (leaves, oracle) = leaves(new);
             let (old_root, new_root) = (root(&leaves[..old]), root(&leaves));
             let proof = consistency_proof(&leaves, old as u64).unwrap();
-            prop_assert_eq!(oracle.prove_consistency(new - old).as_bytes(), bytes(&proof));
+            prop_assert_eq!(oracle.prove_consistency(new - old).as_bytes().to_vec(), bytes(&proof));
             let check = |old_root: &Sha256, new_root: &Sha256, proof: &[Sha256]| {
                 verify_consistency(old as u64, new as u64, proof, old_root, new_root)
             };
