@@ -1,6 +1,13 @@
 //! Workspaces as the engine sees them: eight methods, whatever the platform behind.
 
+#[cfg(test)]
+pub(crate) mod chaos;
+pub mod conformance;
+pub mod content;
 pub mod directory;
+pub mod layer;
+mod pump;
+pub mod transfer;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -69,6 +76,48 @@ pub struct AdapterError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+impl AdapterError {
+    /// An error that trying again cannot help.
+    #[must_use]
+    pub fn permanent(
+        kind: AdapterErrorKind,
+        workspace: impl Into<String>,
+        operation: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            status: ErrorStatus::Permanent,
+            workspace: workspace.into(),
+            operation,
+            message: message.into(),
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// An error that trying again may help.
+    #[must_use]
+    pub fn temporary(
+        kind: AdapterErrorKind,
+        workspace: impl Into<String>,
+        operation: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status: ErrorStatus::Temporary,
+            ..Self::permanent(kind, workspace, operation, message)
+        }
+    }
+
+    /// Keeps what caused the error.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+}
+
 /// The result of an adapter's method.
 pub type Result<T> = std::result::Result<T, AdapterError>;
 /// The bytes of one file, in pieces.
@@ -131,9 +180,16 @@ pub trait Content: Debug + Send + Sync {
     /// The bytes of one file, from its start. May be called again for a retry.
     fn open(&self, path: &TreePath) -> BoxFuture<'_, std::io::Result<ByteStream>>;
 
-    /// A file of the local file system with these bytes, when there is one: adapters may clone it (copy-on-write), and
-    /// must not link it.
+    /// A file of the local file system with these bytes, when there is one that nobody else writes to: adapters may copy
+    /// or clone it (copy-on-write) without looking at its bytes, and must not link it.
     fn local_path(&self, path: &TreePath) -> Option<std::path::PathBuf>;
+
+    /// The folder of the local file system that holds exactly these files, when its owner gives it away: an adapter on
+    /// the same file system may then move the whole folder instead of copying. A write that succeeds may have taken
+    /// it; one that fails has put it back.
+    fn movable_tree(&self) -> Option<std::path::PathBuf> {
+        None
+    }
 }
 
 /// What a write did.

@@ -10,8 +10,8 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::people::People;
 use crate::engine::record::{self, RecordError, TrustedEngine};
 use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
+use crate::ledger::key::{KeyError, Signer, Verifier};
 use crate::ledger::log::{Log, LogError};
-use crate::ledger::note::{NoteError, Signer, Verifier};
 use crate::ledger::store::{Store, StoreError};
 use crate::manifest::layout::{Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
@@ -34,7 +34,7 @@ pub enum BookError {
     Log(#[from] LogError),
     /// A key in the trust root is not one.
     #[error("the log key in `trust/root.yaml` is not a verifier key")]
-    LogKey(#[from] NoteError),
+    LogKey(#[from] KeyError),
     /// A line is not an entry that a trusted engine signed.
     #[error("entry {index} is not to be believed")]
     Record {
@@ -94,12 +94,21 @@ impl Book {
     /// # Errors
     ///
     /// When anything in it is not to be believed.
-    pub fn open(mut store: Box<dyn Store>, start: Option<&TrustRootSpec>, signer: Option<Signer>) -> Result<Self, BookError> {
+    pub fn open(
+        mut store: Box<dyn Store>,
+        start: Option<&TrustRootSpec>,
+        signer: Option<Signer>,
+    ) -> Result<Self, BookError> {
         let first = first_root(store.as_mut())?;
         let root = first.as_ref().or(start).ok_or(BookError::NoRoot)?;
         let verifier: Verifier = root.ledger.key.parse()?;
         let log = Log::open(store, verifier, signer)?;
-        let mut book = Self { log, entries: Vec::new(), state: State::default(), root: None };
+        let mut book = Self {
+            log,
+            entries: Vec::new(),
+            state: State::default(),
+            root: None,
+        };
         book.fold()?;
         Ok(book)
     }
@@ -149,8 +158,20 @@ impl Book {
     ///
     /// When it is not there or has other bytes.
     pub fn evidence(&self, index: u64, sha256: Sha256, path: &str) -> Result<Vec<u8>, BookError> {
-        let bytes = self.log.evidence(path)?.ok_or(BookError::Evidence { index, what: "not there", sha256 })?;
-        if Sha256::of(&bytes) == sha256 { Ok(bytes) } else { Err(BookError::Evidence { index, what: "something else", sha256 }) }
+        let bytes = self.log.evidence(path)?.ok_or(BookError::Evidence {
+            index,
+            what: "not there",
+            sha256,
+        })?;
+        if Sha256::of(&bytes) == sha256 {
+            Ok(bytes)
+        } else {
+            Err(BookError::Evidence {
+                index,
+                what: "something else",
+                sha256,
+            })
+        }
     }
 
     /// Takes in the lines that are not folded yet. Signatures are checked in parallel under the root in force, and again
@@ -160,8 +181,9 @@ impl Book {
             let from = self.entries.len();
             let opened = self.open_lines(from)?;
             for entry in opened {
+                let entry = entry?;
                 let is_adoption = matches!(entry.event, Event::Adopted(_));
-                self.take(entry?)?;
+                self.take(entry)?;
                 if is_adoption {
                     break;
                 }
@@ -177,17 +199,28 @@ impl Book {
             (None, first) => Arc::new(self.announced_root(first)?),
         };
         let engines = trusted_engines(&root);
-        let numbered: Vec<(u64, &Vec<u8>)> = (u64::try_from(from).unwrap_or(u64::MAX)..).zip(lines).collect();
-        let open = |(index, line): &(u64, &Vec<u8>)| record::open(line, &engines).map_err(|source| BookError::Record { index: *index, source });
+        let numbered: Vec<(u64, &Vec<u8>)> = (u64::try_from(from).unwrap_or(u64::MAX)..)
+            .zip(lines)
+            .collect();
+        let open = |(index, line): &(u64, &Vec<u8>)| {
+            record::open(line, &engines).map_err(|source| BookError::Record {
+                index: *index,
+                source,
+            })
+        };
         Ok(numbered.par_iter().map(open).collect())
     }
 
     /// The root that the first entry adopts: it is signed by an engine of that very root.
     fn announced_root(&self, first: Option<&Vec<u8>>) -> Result<TrustRootSpec, BookError> {
-        let entry = record::peek(first.map_or(&[], Vec::as_slice)).map_err(|source| BookError::Record { index: 0, source })?;
+        let entry = record::peek(first.map_or(&[], Vec::as_slice))
+            .map_err(|source| BookError::Record { index: 0, source })?;
         match &entry.event {
             Event::Adopted(adoption) => Ok(self.load_root(0, adoption.root)?.value.spec),
-            _ => Err(BookError::Record { index: 0, source: RecordError::Type("event") }),
+            _ => Err(BookError::Record {
+                index: 0,
+                source: RecordError::Type("event"),
+            }),
         }
     }
 
@@ -202,31 +235,66 @@ impl Book {
     }
 
     /// Judges an adoption again, from the evidence alone.
-    fn check_adoption(&self, index: u64, adoption: &Adoption, entry: &Entry) -> Result<TrustRootSpec, BookError> {
+    fn check_adoption(
+        &self,
+        index: u64,
+        adoption: &Adoption,
+        entry: &Entry,
+    ) -> Result<TrustRootSpec, BookError> {
         let root = self.load_root(index, adoption.root)?;
         let (index_spec, index_bytes) = self.load_index(index, adoption.index)?;
         let root_bytes = root.source.text.as_bytes();
-        let signers = |path: &str, sha256: Sha256, bytes: &[u8]| self.load_signers(index, adoption, path, sha256, bytes, &root.value.spec);
+        let signers = |path: &str, sha256: Sha256, bytes: &[u8]| {
+            self.load_signers(index, adoption, path, sha256, bytes, &root.value.spec)
+        };
         let candidate = Candidate {
             commit: &adoption.commit,
-            root: Signed { spec: &root.value.spec, sha256: adoption.root, signers: signers(TRUST_ROOT_PATH, adoption.root, root_bytes)? },
-            index: Signed { spec: &index_spec, sha256: adoption.index, signers: signers(TRUST_INDEX_PATH, adoption.index, &index_bytes)? },
+            root: Signed {
+                spec: &root.value.spec,
+                sha256: adoption.root,
+                signers: signers(TRUST_ROOT_PATH, adoption.root, root_bytes)?,
+            },
+            index: Signed {
+                spec: &index_spec,
+                sha256: adoption.index,
+                signers: signers(TRUST_INDEX_PATH, adoption.index, &index_bytes)?,
+            },
             files: &adoption.files,
         };
-        let in_force = self.state.adoption().zip(self.root.as_deref()).map(|(adoption, root)| InForce { adoption, root });
-        trust::judge(&candidate, in_force, entry.recorded_at).map_err(|problems| BookError::Adoption { index, problems })?;
+        let in_force = self
+            .state
+            .adoption()
+            .zip(self.root.as_deref())
+            .map(|(adoption, root)| InForce { adoption, root });
+        trust::judge(&candidate, in_force, entry.recorded_at)
+            .map_err(|problems| BookError::Adoption { index, problems })?;
         Ok(root.value.spec)
     }
 
-    fn load_root(&self, index: u64, sha256: Sha256) -> Result<crate::manifest::yaml::Document<TrustRoot>, BookError> {
+    fn load_root(
+        &self,
+        index: u64,
+        sha256: Sha256,
+    ) -> Result<crate::manifest::yaml::Document<TrustRoot>, BookError> {
         let bytes = self.evidence(index, sha256, &record::evidence_path(sha256, "yaml"))?;
-        parse_manifest(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes).map_err(|diagnostics| BookError::TrustFile { index, diagnostics })
+        parse_manifest(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes)
+            .map_err(|diagnostics| BookError::TrustFile { index, diagnostics })
     }
 
-    fn load_index(&self, index: u64, sha256: Sha256) -> Result<(TrustIndexSpec, Vec<u8>), BookError> {
+    fn load_index(
+        &self,
+        index: u64,
+        sha256: Sha256,
+    ) -> Result<(TrustIndexSpec, Vec<u8>), BookError> {
         let bytes = self.evidence(index, sha256, &record::evidence_path(sha256, "yaml"))?;
         let document = parse_manifest::<TrustIndex>(&Place::TrustIndex, TRUST_INDEX_PATH, &bytes);
-        Ok((document.map_err(|diagnostics| BookError::TrustFile { index, diagnostics })?.value.spec, bytes))
+        Ok((
+            document
+                .map_err(|diagnostics| BookError::TrustFile { index, diagnostics })?
+                .value
+                .spec,
+            bytes,
+        ))
     }
 
     /// The principals whose recorded signatures of a trust file are good, under the root in force and the new one.
@@ -240,12 +308,19 @@ impl Book {
         new_root: &TrustRootSpec,
     ) -> Result<BTreeMap<PrincipalName, (TreePath, SignatureRef)>, BookError> {
         let mut signers = BTreeMap::new();
-        for (file, signature) in adoption.signatures.iter().filter(|(file, _)| file.as_str().starts_with(path)) {
+        for (file, signature) in adoption
+            .signatures
+            .iter()
+            .filter(|(file, _)| file.as_str().starts_with(path))
+        {
             let evidence = record::signature_path(sha256, "yaml", &signature.key);
             let armored = self.evidence(index, signature.sha256, &evidence)?;
             let roots = self.root.as_deref().into_iter().chain([new_root]);
-            let signer = roots.map(People::of).find_map(|people| people.verify(TRUST_NAMESPACE, bytes, &armored).ok());
-            signers.extend(signer.map(|signer| (signer.principal, (file.clone(), signature.clone()))));
+            let signer = roots
+                .map(People::of)
+                .find_map(|people| people.verify(TRUST_NAMESPACE, bytes, &armored).ok());
+            signers
+                .extend(signer.map(|signer| (signer.principal, (file.clone(), signature.clone()))));
         }
         Ok(signers)
     }
@@ -254,10 +329,17 @@ impl Book {
 /// The engines that a trust root trusts; keys that cannot be read are nobody's.
 #[must_use]
 pub fn trusted_engines(root: &TrustRootSpec) -> Vec<TrustedEngine> {
-    let engine = |(name, engine): (&crate::model::id::EngineName, &crate::manifest::trust_root::EngineSpec)| {
+    let engine = |(name, engine): (
+        &crate::model::id::EngineName,
+        &crate::manifest::trust_root::EngineSpec,
+    )| {
         let key = EnginePublicKey::from_pem(&engine.key).ok()?;
         let environments: BTreeSet<_> = engine.environments.clone();
-        Some(TrustedEngine { name: name.clone(), key, environments })
+        Some(TrustedEngine {
+            name: name.clone(),
+            key,
+            environments,
+        })
     };
     root.engines.iter().filter_map(engine).collect()
 }
@@ -269,15 +351,33 @@ fn first_root(store: &mut dyn Store) -> Result<Option<TrustRootSpec>, BookError>
         return Ok(None);
     }
     let lines = store.read(&head, 0)?;
-    let entry = record::peek(lines.first().map_or(&[], Vec::as_slice)).map_err(|source| BookError::Record { index: 0, source })?;
+    let entry = record::peek(lines.first().map_or(&[], Vec::as_slice))
+        .map_err(|source| BookError::Record { index: 0, source })?;
     let Event::Adopted(adoption) = entry.event else {
-        return Err(BookError::Record { index: 0, source: RecordError::Type("event") });
+        return Err(BookError::Record {
+            index: 0,
+            source: RecordError::Type("event"),
+        });
     };
-    let what = |what| BookError::Evidence { index: 0, what, sha256: adoption.root };
-    let bytes = store.evidence(&head, &record::evidence_path(adoption.root, "yaml"))?.ok_or_else(|| what("not there"))?;
+    let what = |what| BookError::Evidence {
+        index: 0,
+        what,
+        sha256: adoption.root,
+    };
+    let bytes = store
+        .evidence(&head, &record::evidence_path(adoption.root, "yaml"))?
+        .ok_or_else(|| what("not there"))?;
     if Sha256::of(&bytes) != adoption.root {
         return Err(what("something else"));
     }
     let document = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes);
-    Ok(Some(document.map_err(|diagnostics| BookError::TrustFile { index: 0, diagnostics })?.value.spec))
+    Ok(Some(
+        document
+            .map_err(|diagnostics| BookError::TrustFile {
+                index: 0,
+                diagnostics,
+            })?
+            .value
+            .spec,
+    ))
 }

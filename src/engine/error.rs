@@ -63,7 +63,9 @@ pub enum EngineError {
         branch: String,
     },
     /// The branch was rewritten.
-    #[error("the history of `{branch}` was rewritten: {seen}, which was accepted before, is no longer part of it")]
+    #[error(
+        "the history of `{branch}` was rewritten: {seen}, which was accepted before, is no longer part of it"
+    )]
     Rewritten {
         /// The branch.
         branch: String,

@@ -13,11 +13,14 @@ use serde::{Deserialize, Serialize};
 use crate::gate::RULES_VERSION;
 use crate::gate::decide::decide;
 use crate::gate::evidence::{
-    ApprovalFacts, CardFacts, ChampionFacts, Evidence, HeldFacts, MarkedBadFacts, RequestFacts, SignatureFacts, VersionFacts,
+    ApprovalFacts, CardFacts, ChampionFacts, Evidence, HeldFacts, MarkedBadFacts, RequestFacts,
+    SignatureFacts, VersionFacts,
 };
 use crate::gate::policy::policy_digest;
 use crate::manifest::MAX_MANIFEST_BYTES;
-use crate::manifest::layout::{Place, path_of, path_of_checksums, path_of_release, path_of_signature, path_of_version};
+use crate::manifest::layout::{
+    Place, path_of, path_of_checksums, path_of_release, path_of_signature, path_of_version,
+};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::policy::{GateSpec, Policy, PolicySpec};
 use crate::model::approval::RELEASE_NAMESPACE;
@@ -39,7 +42,11 @@ pub struct Policies {
 
 impl Policies {
     fn gates(&self) -> Vec<&[GateSpec]> {
-        self.in_force.iter().chain(&self.before).map(|policy| policy.gates.as_slice()).collect()
+        self.in_force
+            .iter()
+            .chain(&self.before)
+            .map(|policy| policy.gates.as_slice())
+            .collect()
     }
 }
 
@@ -75,7 +82,12 @@ impl Judged {
     /// What it was made from.
     #[must_use]
     pub fn inputs(&self) -> Inputs {
-        Inputs { rules_version: RULES_VERSION, promotion: self.promotion.clone(), policies: self.policies.clone(), evidence: self.evidence.clone() }
+        Inputs {
+            rules_version: RULES_VERSION,
+            promotion: self.promotion.clone(),
+            policies: self.policies.clone(),
+            evidence: self.evidence.clone(),
+        }
     }
 }
 
@@ -90,12 +102,30 @@ impl Engine {
         let policies = self.policies(world, &promotion.environment, &release_path)?;
         let evidence = self.evidence(world, &promotion, &policies, &release_path)?;
         let decision = decide(&promotion, &evidence, &policies.gates());
-        let policies = policies.gates().into_iter().map(<[GateSpec]>::to_vec).collect();
-        Ok(Judged { promotion, evidence, decision, policies })
+        let policies = policies
+            .gates()
+            .into_iter()
+            .map(<[GateSpec]>::to_vec)
+            .collect();
+        Ok(Judged {
+            promotion,
+            evidence,
+            decision,
+            policies,
+        })
     }
 
-    fn policies(&self, world: &World, environment: &EnvironmentName, release_path: &str) -> Result<Policies, EngineError> {
-        let in_force = world.manifests.policies.get(environment).map(|document| document.value.spec.clone());
+    fn policies(
+        &self,
+        world: &World,
+        environment: &EnvironmentName,
+        release_path: &str,
+    ) -> Result<Policies, EngineError> {
+        let in_force = world
+            .manifests
+            .policies
+            .get(environment)
+            .map(|document| document.value.spec.clone());
         let before = match self.adoption_before(world, release_path)? {
             Some(adoption) => self.policy_of(adoption, environment)?,
             None => None,
@@ -104,15 +134,23 @@ impl Engine {
     }
 
     /// The adoption that was in force when the release was committed, if another is in force now.
-    fn adoption_before<'w>(&self, world: &'w World, release_path: &str) -> Result<Option<&'w Adoption>, EngineError> {
+    fn adoption_before<'w>(
+        &self,
+        world: &'w World,
+        release_path: &str,
+    ) -> Result<Option<&'w Adoption>, EngineError> {
         let adoptions = &world.state().adoptions;
         if adoptions.len() < 2 {
             return Ok(None);
         }
         let head = world.head.commit();
-        let Some(release) = self.repository.last_change(release_path, head)? else { return Ok(None) };
+        let Some(release) = self.repository.last_change(release_path, head)? else {
+            return Ok(None);
+        };
         for (_, adoption) in adoptions.iter().rev() {
-            let commit = adoption.commit.parse().map_err(|_| EngineError::Internal(format!("`{}` is not a commit", adoption.commit)))?;
+            let commit = adoption.commit.parse().map_err(|_| {
+                EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
+            })?;
             if commit != release.id && self.repository.is_ancestor(commit, release.id)? {
                 return Ok(Some(adoption));
             }
@@ -121,26 +159,71 @@ impl Engine {
     }
 
     /// The policy of an environment as an adoption pinned it.
-    fn policy_of(&self, adoption: &Adoption, environment: &EnvironmentName) -> Result<Option<PolicySpec>, EngineError> {
+    fn policy_of(
+        &self,
+        adoption: &Adoption,
+        environment: &EnvironmentName,
+    ) -> Result<Option<PolicySpec>, EngineError> {
         let place = Place::Policy(environment.clone());
         let path = path_of(&place);
-        let Some(pin) = path.parse::<TreePath>().ok().and_then(|path| adoption.files.get(&path).copied()) else { return Ok(None) };
-        let commit = adoption.commit.parse().map_err(|_| EngineError::Internal(format!("`{}` is not a commit", adoption.commit)))?;
-        let bytes = self.repository.snapshot(commit)?.read(&path, MAX_MANIFEST_BYTES)?.unwrap_or_default();
+        let Some(pin) = path
+            .parse::<TreePath>()
+            .ok()
+            .and_then(|path| adoption.files.get(&path).copied())
+        else {
+            return Ok(None);
+        };
+        let commit = adoption
+            .commit
+            .parse()
+            .map_err(|_| EngineError::Internal(format!("`{}` is not a commit", adoption.commit)))?;
+        let bytes = self
+            .repository
+            .snapshot(commit)?
+            .read(&path, MAX_MANIFEST_BYTES)?
+            .unwrap_or_default();
         if Sha256::of(&bytes) != pin {
-            return Err(EngineError::Internal(format!("`{path}` at {commit} is not what was adopted")));
+            return Err(EngineError::Internal(format!(
+                "`{path}` at {commit} is not what was adopted"
+            )));
         }
-        let document = parse_manifest::<Policy>(&place, &path, &bytes).map_err(EngineError::Invalid)?;
+        let document =
+            parse_manifest::<Policy>(&place, &path, &bytes).map_err(EngineError::Invalid)?;
         Ok(Some(document.value.spec))
     }
 
-    fn evidence(&self, world: &World, promotion: &Promotion, policies: &Policies, release_path: &str) -> Result<Evidence, EngineError> {
-        let rollback = policies.in_force.as_ref().and_then(|policy| policy.rollback.clone());
+    fn evidence(
+        &self,
+        world: &World,
+        promotion: &Promotion,
+        policies: &Policies,
+        release_path: &str,
+    ) -> Result<Evidence, EngineError> {
+        let rollback = policies
+            .in_force
+            .as_ref()
+            .and_then(|policy| policy.rollback.clone());
         let version = version_facts(world, promotion);
         let target = world.workspace(&promotion.slot.workspace).cloned();
-        let target = target.ok_or_else(|| EngineError::Internal(format!("there is no workspace `{}`", promotion.slot.workspace)))?;
-        let freezes = world.manifests.freezes.iter().filter(|(_, freeze)| freeze.value.spec.environments.contains(&promotion.environment));
-        let bad = world.state().marked_bad.get(&promotion.digest).into_iter().flatten();
+        let target = target.ok_or_else(|| {
+            EngineError::Internal(format!(
+                "there is no workspace `{}`",
+                promotion.slot.workspace
+            ))
+        })?;
+        let freezes = world.manifests.freezes.iter().filter(|(_, freeze)| {
+            freeze
+                .value
+                .spec
+                .environments
+                .contains(&promotion.environment)
+        });
+        let bad = world
+            .state()
+            .marked_bad
+            .get(&promotion.digest)
+            .into_iter()
+            .flatten();
         Ok(Evidence {
             now: world.pending.now(),
             ledger: world.ledger.clone(),
@@ -151,47 +234,91 @@ impl Engine {
             approvals: approvals(world, promotion),
             inbox: world.inbox,
             held: held(world, promotion),
-            freezes: freezes.map(|(name, freeze)| (name.clone(), freeze.value.spec.clone())).collect(),
-            champion: promotion.replaces.map(|digest| ChampionFacts { digest, metrics: metrics_of(world, digest) }),
-            marked_bad: bad.map(|(principal, reason)| MarkedBadFacts { principal: principal.clone(), reason: reason.clone() }).collect(),
+            freezes: freezes
+                .map(|(name, freeze)| (name.clone(), freeze.value.spec.clone()))
+                .collect(),
+            champion: promotion.replaces.map(|digest| ChampionFacts {
+                digest,
+                metrics: metrics_of(world, digest),
+            }),
+            marked_bad: bad
+                .map(|(principal, reason)| MarkedBadFacts {
+                    principal: principal.clone(),
+                    reason: reason.clone(),
+                })
+                .collect(),
             request: self.request_facts(world, release_path, &version.id)?,
             version,
         })
     }
 
-    fn request_facts(&self, world: &World, release_path: &str, version: &VersionId) -> Result<RequestFacts, EngineError> {
+    fn request_facts(
+        &self,
+        world: &World,
+        release_path: &str,
+        version: &VersionId,
+    ) -> Result<RequestFacts, EngineError> {
         let head = world.head.commit();
         let commit = self.repository.last_change(release_path, head)?;
         let commit_signature = match commit.as_ref().and_then(|commit| commit.signature.as_ref()) {
-            Some(signature) => world.people.judge(GIT_NAMESPACE, &signature.payload, Some(signature.signature.as_bytes())),
+            Some(signature) => world.people.judge(
+                GIT_NAMESPACE,
+                &signature.payload,
+                Some(signature.signature.as_bytes()),
+            ),
             None => SignatureFacts::Missing,
         };
-        let release = world.head.read(release_path, MAX_MANIFEST_BYTES)?.unwrap_or_default();
-        let signature = world.head.read(&path_of_signature(release_path), MAX_STATEMENT_BYTES)?;
+        let release = world
+            .head
+            .read(release_path, MAX_MANIFEST_BYTES)?
+            .unwrap_or_default();
+        let signature = world
+            .head
+            .read(&path_of_signature(release_path), MAX_STATEMENT_BYTES)?;
         let (manifest, checksums) = (path_of_version(version), path_of_checksums(version));
-        let authors = self.repository.authors_of(&[release_path, &manifest, &checksums], head)?;
+        let authors = self
+            .repository
+            .authors_of(&[release_path, &manifest, &checksums], head)?;
         Ok(RequestFacts {
-            commit: commit.map(|commit| commit.id.to_string()).unwrap_or_default(),
+            commit: commit
+                .map(|commit| commit.id.to_string())
+                .unwrap_or_default(),
             commit_signature,
-            release_signature: world.people.judge(RELEASE_NAMESPACE, &release, signature.as_deref()),
+            release_signature: world.people.judge(
+                RELEASE_NAMESPACE,
+                &release,
+                signature.as_deref(),
+            ),
             committers: world.people.with_emails(authors.values().flatten()),
         })
     }
 }
 
 fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
-    let id = VersionId { artifact: promotion.slot.artifact.clone(), version: promotion.version.clone() };
+    let id = VersionId {
+        artifact: promotion.slot.artifact.clone(),
+        version: promotion.version.clone(),
+    };
     let manifest = world.manifests.versions.get(&id);
     let spec = manifest.map(|version| &version.document.value.spec);
     let card = match (manifest, spec.and_then(|spec| spec.card.as_ref())) {
-        (Some(version), Some(card)) if version.files().iter().any(|(path, _)| path == card) => CardFacts::Present,
+        (Some(version), Some(card)) if version.files().iter().any(|(path, _)| path == card) => {
+            CardFacts::Present
+        }
         (_, Some(_)) => CardFacts::Dangling,
         (_, None) => CardFacts::Missing,
     };
     let (authors, has_unknown_author) = authors(world, promotion.digest);
     VersionFacts {
-        manifest: world.manifest_hashes.get(&id).copied().unwrap_or_else(|| Sha256::of(b"")),
-        label: world.labels.get(promotion.digest).map(|known| known.label.clone()),
+        manifest: world
+            .manifest_hashes
+            .get(&id)
+            .copied()
+            .unwrap_or_else(|| Sha256::of(b"")),
+        label: world
+            .labels
+            .get(promotion.digest)
+            .map(|known| known.label.clone()),
         lineage_gaps: lineage_gaps(world, &id),
         metrics: spec.map(|spec| spec.metrics.clone()).unwrap_or_default(),
         card,
@@ -203,15 +330,25 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
 
 /// Everyone who registered the digest under any name, so that nobody launders authorship by registering it again.
 fn authors(world: &World, digest: TreeDigest) -> (BTreeSet<PrincipalName>, bool) {
-    let all = world.state().registrations.values().flatten().map(|(_, registration)| registration);
-    let producers: Vec<Option<PrincipalName>> = all.filter(|registration| registration.digest == digest).map(|registration| registration.producer.clone()).collect();
+    let all = world
+        .state()
+        .registrations
+        .values()
+        .flatten()
+        .map(|(_, registration)| registration);
+    let producers: Vec<Option<PrincipalName>> = all
+        .filter(|registration| registration.digest == digest)
+        .map(|registration| registration.producer.clone())
+        .collect();
     let has_unknown = producers.is_empty() || producers.iter().any(Option::is_none);
     (producers.into_iter().flatten().collect(), has_unknown)
 }
 
 /// What is missing in a lineage, in words.
 fn lineage_gaps(world: &World, id: &VersionId) -> Vec<String> {
-    let Some(version) = world.manifests.versions.get(id) else { return vec![format!("`{id}` has no manifest")] };
+    let Some(version) = world.manifests.versions.get(id) else {
+        return vec![format!("`{id}` has no manifest")];
+    };
     let Some(lineage) = &version.document.value.spec.lineage else {
         return vec!["the manifest has no `lineage`".to_owned()];
     };
@@ -219,9 +356,15 @@ fn lineage_gaps(world: &World, id: &VersionId) -> Vec<String> {
     if lineage.names_no_data() {
         gaps.push("the lineage names no dataset and no base".to_owned());
     }
-    let unknown = lineage.datasets.iter().filter(|name| !world.manifests.datasets.contains_key(*name));
+    let unknown = lineage
+        .datasets
+        .iter()
+        .filter(|name| !world.manifests.datasets.contains_key(*name));
     gaps.extend(unknown.map(|name| format!("dataset `{name}` is not declared")));
-    let bases = lineage.bases.iter().filter(|base| world.labels.get(base.digest).is_none());
+    let bases = lineage
+        .bases
+        .iter()
+        .filter(|base| world.labels.get(base.digest).is_none());
     gaps.extend(bases.map(|base| format!("base `{}` is not registered", base.version)));
     if lineage.code.is_none() {
         gaps.push("the lineage names no code commit".to_owned());
@@ -230,40 +373,65 @@ fn lineage_gaps(world: &World, id: &VersionId) -> Vec<String> {
 }
 
 fn approvals(world: &World, promotion: &Promotion) -> Vec<ApprovalFacts> {
-    let Some(known) = world.state().promotions.get(&promotion.id) else { return Vec::new() };
-    let facts = |(received_at, receipt): &(jiff::Timestamp, crate::model::event::Receipt)| match &receipt.said {
-        Said::Approval(approval) => Some(ApprovalFacts {
-            approval: approval.clone(),
-            statement: receipt.statement,
-            signer: receipt.signer.clone(),
-            key: receipt.key.clone(),
-            received_at: *received_at,
-            groups_at_receipt: receipt.groups.clone(),
-            key_is_trusted: world.people.owner(&receipt.key) == Some(&receipt.signer),
-        }),
-        Said::MarkBad(_) => None,
+    let Some(known) = world.state().promotions.get(&promotion.id) else {
+        return Vec::new();
     };
+    let facts =
+        |(received_at, receipt): &(jiff::Timestamp, crate::model::event::Receipt)| match &receipt
+            .said
+        {
+            Said::Approval(approval) => Some(ApprovalFacts {
+                approval: approval.clone(),
+                statement: receipt.statement,
+                signer: receipt.signer.clone(),
+                key: receipt.key.clone(),
+                received_at: *received_at,
+                groups_at_receipt: receipt.groups.clone(),
+                key_is_trusted: world.people.owner(&receipt.key) == Some(&receipt.signer),
+            }),
+            Said::MarkBad(_) => None,
+        };
     known.statements.iter().filter_map(facts).collect()
 }
 
 /// Where the digest is held, by environment.
 fn held(world: &World, promotion: &Promotion) -> BTreeMap<EnvironmentName, Vec<HeldFacts>> {
-    let id = VersionId { artifact: promotion.slot.artifact.clone(), version: promotion.version.clone() };
+    let id = VersionId {
+        artifact: promotion.slot.artifact.clone(),
+        version: promotion.version.clone(),
+    };
     let mut held: BTreeMap<EnvironmentName, Vec<HeldFacts>> = BTreeMap::new();
     for (name, target) in &world.targets {
         if !holds(world.state(), name, &id, promotion.digest) {
             continue;
         }
-        let slot = crate::model::workspace::Slot { workspace: name.clone(), artifact: promotion.slot.artifact.clone() };
+        let slot = crate::model::workspace::Slot {
+            workspace: name.clone(),
+            artifact: promotion.slot.artifact.clone(),
+        };
         let state = world.state().slot(&slot);
-        let since = state.held.filter(|held| held.digest == promotion.digest).map(|held| held.since);
+        let since = state
+            .held
+            .filter(|held| held.digest == promotion.digest)
+            .map(|held| held.since);
         let is_verified = state.ever_held.contains(&promotion.digest);
-        held.entry(target.facts.environment.clone()).or_default().push(HeldFacts { workspace: name.clone(), since, is_verified });
+        held.entry(target.facts.environment.clone())
+            .or_default()
+            .push(HeldFacts {
+                workspace: name.clone(),
+                since,
+                is_verified,
+            });
     }
     held
 }
 
 fn metrics_of(world: &World, digest: TreeDigest) -> Option<BTreeMap<MetricName, f64>> {
-    let mut all = world.manifests.versions.values().map(|version| Arc::clone(&version.document));
-    all.find(|document| document.value.spec.digest == digest).map(|document| document.value.spec.metrics.clone())
+    let mut all = world
+        .manifests
+        .versions
+        .values()
+        .map(|version| Arc::clone(&version.document));
+    all.find(|document| document.value.spec.digest == digest)
+        .map(|document| document.value.spec.metrics.clone())
 }

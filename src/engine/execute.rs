@@ -64,28 +64,50 @@ impl Engine {
     /// # Errors
     ///
     /// When staging itself cannot be used. What the source says is in the answer.
-    pub async fn stage(&self, world: &World, judged: &Judged) -> Result<Result<Staged, NotStaged>, EngineError> {
+    pub async fn stage(
+        &self,
+        world: &World,
+        judged: &Judged,
+    ) -> Result<Result<Staged, NotStaged>, EngineError> {
         let promotion = &judged.promotion;
         let Some(from) = &promotion.from else {
-            return Ok(Err(NotStaged::Refused(with_digest_gate(&judged.decision, Verdict::deny("no workspace has the bytes")))));
+            return Ok(Err(NotStaged::Refused(with_digest_gate(
+                &judged.decision,
+                Verdict::deny("no workspace has the bytes"),
+            ))));
         };
         let version = version_of(promotion);
         let source = self.adapter(world, from)?;
         let record = match source.stat(Locator::Version(&version)).await {
             Ok(Some(record)) if record.digest == promotion.digest => record,
-            Ok(Some(_)) => return Ok(Err(refused(judged, "the source holds other bytes under this version"))),
-            Ok(None) => return Ok(Err(refused(judged, "the source does not have this version"))),
+            Ok(Some(_)) => {
+                return Ok(Err(refused(
+                    judged,
+                    "the source holds other bytes under this version",
+                )));
+            }
+            Ok(None) => {
+                return Ok(Err(refused(
+                    judged,
+                    "the source does not have this version",
+                )));
+            }
             Err(error) => return Ok(Err(not_staged(judged, &error))),
         };
         if *from == promotion.slot.workspace {
             return Ok(Ok(Staged::OwnCopy(record)));
         }
         let staging = self.staging_for(world, &promotion.slot.workspace)?;
-        self.progress.begin(&format!("staging {version}"), Some(record.files.total_size()));
+        self.progress.begin(
+            &format!("staging {version}"),
+            Some(record.files.total_size()),
+        );
         let fetched = transfer::fetch(source.as_ref(), &record, &staging).await;
         self.progress.end();
         self.watcher.reached(Step::Staged);
-        Ok(fetched.map(|tree| Staged::Bytes(tree, record)).map_err(|error| not_staged(judged, &error)))
+        Ok(fetched
+            .map(|tree| Staged::Bytes(tree, record))
+            .map_err(|error| not_staged(judged, &error)))
     }
 
     /// Records the decision and the intent, and makes the target hold the bytes.
@@ -93,14 +115,24 @@ impl Engine {
     /// # Errors
     ///
     /// When the ledger cannot be written: then nothing more is done, and the next run finds out what was.
-    pub async fn attempt(&mut self, mut world: World, judged: Judged, staged: Staged) -> Result<Attempted, EngineError> {
+    pub async fn attempt(
+        &mut self,
+        mut world: World,
+        judged: Judged,
+        staged: Staged,
+    ) -> Result<Attempted, EngineError> {
         let attempt = self.new_attempt()?;
         let lock = self.lock_attempt(&attempt)?;
         let promotion = judged.promotion.clone();
         let size = staged.record().files.total_size();
         let decision = push_judgement(&mut world, &judged)?;
         let lease_until = lease(&world, size);
-        world.pending.push(Event::Intended(Intent { promotion: promotion.clone(), attempt: attempt.clone(), decision, lease_until }))?;
+        world.pending.push(Event::Intended(Intent {
+            promotion: promotion.clone(),
+            attempt: attempt.clone(),
+            decision,
+            lease_until,
+        }))?;
         if !self.record(&mut world)? {
             return Ok(Attempted::Overtaken);
         }
@@ -114,10 +146,19 @@ impl Engine {
     }
 
     /// Write, read back, point. Whatever happens, the answer is an outcome; an error means that we may not say one.
-    async fn act(&mut self, world: &World, promotion: &Promotion, attempt: &AttemptId, staged: Staged) -> Result<Outcome, EngineError> {
+    async fn act(
+        &mut self,
+        world: &World,
+        promotion: &Promotion,
+        attempt: &AttemptId,
+        staged: Staged,
+    ) -> Result<Outcome, EngineError> {
         let target = self.adapter(world, &promotion.slot.workspace)?;
         let mut outcome = begin_outcome(promotion, attempt, staged.record());
-        outcome.pointer_before = match target.stat(Locator::Current(&promotion.slot.artifact)).await {
+        outcome.pointer_before = match target
+            .stat(Locator::Current(&promotion.slot.artifact))
+            .await
+        {
             Ok(current) => current.map(|record| record.digest),
             Err(error) => return Ok(ended(outcome, &error)),
         };
@@ -129,23 +170,38 @@ impl Engine {
             let Some(label) = world.labels.get(promotion.digest) else {
                 return Ok(failed(outcome, "the label of the digest is not known"));
             };
-            let (Some(facts), Some(from)) = (world.workspace(&promotion.slot.workspace), &promotion.from) else {
+            let (Some(facts), Some(from)) =
+                (world.workspace(&promotion.slot.workspace), &promotion.from)
+            else {
                 return Ok(failed(outcome, "the workspace is not known"));
             };
             // INVARIANT: the flow rule is asked again right before bytes move, and the permit is used at once.
-            let permit = match permit(promotion.digest, &label.label, &Origin::Workspace(from), facts) {
+            let permit = match permit(
+                promotion.digest,
+                &label.label,
+                &Origin::Workspace(from),
+                facts,
+            ) {
                 Ok(permit) => permit,
                 Err(denial) => return Ok(failed(outcome, &denial.to_string())),
             };
-            self.progress.begin(&format!("writing {version} into {}", promotion.slot.workspace), Some(record.files.total_size()));
-            let written = target.write(&permit, record, &LocalContent::staged_for_last(tree)).await;
+            self.progress.begin(
+                &format!("writing {version} into {}", promotion.slot.workspace),
+                Some(record.files.total_size()),
+            );
+            let written = target
+                .write(&permit, record, &LocalContent::staged_for_last(tree))
+                .await;
             self.progress.end();
             if let Err(error) = written {
                 return Ok(ended(outcome, &error));
             }
             self.watcher.reached(Step::Written);
         }
-        self.progress.begin(&format!("verifying {version} in {}", promotion.slot.workspace), Some(record.files.total_size()));
+        self.progress.begin(
+            &format!("verifying {version} in {}", promotion.slot.workspace),
+            Some(record.files.total_size()),
+        );
         let read_back = transfer::verify(target.as_ref(), &version, &record.files).await;
         self.progress.end();
         match read_back {
@@ -157,7 +213,12 @@ impl Engine {
         self.point(target.as_ref(), promotion, outcome).await
     }
 
-    async fn point(&self, target: &dyn Adapter, promotion: &Promotion, mut outcome: Outcome) -> Result<Outcome, EngineError> {
+    async fn point(
+        &self,
+        target: &dyn Adapter,
+        promotion: &Promotion,
+        mut outcome: Outcome,
+    ) -> Result<Outcome, EngineError> {
         let version = version_of(promotion);
         match target.point(&version, promotion.replaces).await {
             Ok(()) => {
@@ -170,14 +231,25 @@ impl Engine {
     }
 
     /// An attempt whose lease ran out, or that somebody took over, may neither write nor point nor append.
-    fn check_lease(&mut self, promotion: &Promotion, attempt: &AttemptId) -> Result<(), EngineError> {
+    fn check_lease(
+        &mut self,
+        promotion: &Promotion,
+        attempt: &AttemptId,
+    ) -> Result<(), EngineError> {
         self.book_mut()?.refresh()?;
         let state = self.book()?.state();
-        let live = state.promotions.get(&promotion.id).and_then(|known| known.live.as_ref());
-        let now = state.time.map_or_else(|| self.clock.now(), |time| time.max(self.clock.now()));
+        let live = state
+            .promotions
+            .get(&promotion.id)
+            .and_then(|known| known.live.as_ref());
+        let now = state
+            .time
+            .map_or_else(|| self.clock.now(), |time| time.max(self.clock.now()));
         match live {
             Some(live) if live.attempt == *attempt && now < live.lease_until => Ok(()),
-            Some(live) if live.attempt == *attempt => Err(EngineError::LeaseOver(promotion.id.short())),
+            Some(live) if live.attempt == *attempt => {
+                Err(EngineError::LeaseOver(promotion.id.short()))
+            }
             Some(_) | None => Err(EngineError::TakenOver(promotion.id.short())),
         }
     }
@@ -188,7 +260,8 @@ impl Engine {
             self.book_mut()?.refresh()?;
             let state = self.book()?.state().clone();
             let commit = state.commit.clone().unwrap_or_default();
-            let mut pending = crate::engine::pending::Pending::new(state, self.clock.now(), commit, self.name()?);
+            let mut pending =
+                crate::engine::pending::Pending::new(state, self.clock.now(), commit, self.name()?);
             pending.push(Event::Ended(outcome.clone()))?;
             if self.append(pending)? {
                 return Ok(());
@@ -211,10 +284,16 @@ impl Engine {
     }
 
     /// Seals and appends. False: somebody else was faster.
-    pub(crate) fn append(&mut self, pending: crate::engine::pending::Pending) -> Result<bool, EngineError> {
+    pub(crate) fn append(
+        &mut self,
+        pending: crate::engine::pending::Pending,
+    ) -> Result<bool, EngineError> {
         let key = self.keys.as_ref().ok_or(EngineError::NoKeys)?;
         let (entries, evidence) = pending.into_entries();
-        let lines = entries.iter().map(|entry| record::seal(entry, key)).collect::<Result<Vec<_>, _>>()?;
+        let lines = entries
+            .iter()
+            .map(|entry| record::seal(entry, key))
+            .collect::<Result<Vec<_>, _>>()?;
         match self.book_mut()?.log_mut().append(lines, evidence) {
             Ok(_) => {
                 self.book_mut()?.refresh()?;
@@ -226,14 +305,21 @@ impl Engine {
     }
 
     pub(crate) fn new_attempt(&self) -> Result<AttemptId, EngineError> {
-        let random = random_bytes::<10>().map_err(|error| EngineError::Internal(error.to_string()))?;
-        Ok(AttemptId::new(u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0), random))
+        let random =
+            random_bytes::<10>().map_err(|error| EngineError::Internal(error.to_string()))?;
+        Ok(AttemptId::new(
+            u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0),
+            random,
+        ))
     }
 
     /// A lock that says on this machine that the attempt is alive: a dead process cannot hold one.
     pub(crate) fn lock_attempt(&self, attempt: &AttemptId) -> Result<LockFile, EngineError> {
         let path = self.attempt_path(attempt);
-        let failed = |source| EngineError::File { path: path.display().to_string(), source };
+        let failed = |source| EngineError::File {
+            path: path.display().to_string(),
+            source,
+        };
         durable::create_dir_all(&self.places.state.join("attempts")).map_err(failed)?;
         let lock = LockFile::try_acquire(&path).map_err(failed)?;
         lock.ok_or_else(|| EngineError::Internal(format!("attempt {attempt} is locked already")))
@@ -251,7 +337,10 @@ impl Engine {
     }
 
     fn attempt_path(&self, attempt: &AttemptId) -> PathBuf {
-        self.places.state.join("attempts").join(format!("{attempt}.lock"))
+        self.places
+            .state
+            .join("attempts")
+            .join(format!("{attempt}.lock"))
     }
 }
 
@@ -266,9 +355,12 @@ impl Staged {
 /// Adds the judgement to what will be recorded, with its facts as evidence; returns the index it will have.
 pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, EngineError> {
     let index = world.pending.state().size;
-    let inputs = serde_json::to_vec(&judged.inputs()).map_err(|error| EngineError::Internal(error.to_string()))?;
+    let inputs = serde_json::to_vec(&judged.inputs())
+        .map_err(|error| EngineError::Internal(error.to_string()))?;
     let sha256 = Sha256::of(&inputs);
-    world.pending.add_evidence(record::evidence_path(sha256, "json"), inputs);
+    world
+        .pending
+        .add_evidence(record::evidence_path(sha256, "json"), inputs);
     world.pending.push(Event::Decided(Judgement {
         promotion: judged.promotion.clone(),
         inputs: sha256,
@@ -280,14 +372,22 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
 }
 
 pub(crate) fn lease(world: &World, bytes: u64) -> jiff::Timestamp {
-    let more = SignedDuration::from_secs(i64::try_from(bytes / LEASE_BYTES_PER_SECOND).unwrap_or(0));
-    world.pending.now().saturating_add(LEASE + more).unwrap_or(jiff::Timestamp::MAX)
+    let more =
+        SignedDuration::from_secs(i64::try_from(bytes / LEASE_BYTES_PER_SECOND).unwrap_or(0));
+    world
+        .pending
+        .now()
+        .saturating_add(LEASE + more)
+        .unwrap_or(jiff::Timestamp::MAX)
 }
 
 /// The version that a promotion brings.
 #[must_use]
 pub fn version_of(promotion: &Promotion) -> VersionId {
-    VersionId { artifact: promotion.slot.artifact.clone(), version: promotion.version.clone() }
+    VersionId {
+        artifact: promotion.slot.artifact.clone(),
+        version: promotion.version.clone(),
+    }
 }
 
 fn begin_outcome(promotion: &Promotion, attempt: &AttemptId, record: &Record) -> Outcome {
@@ -304,20 +404,36 @@ fn begin_outcome(promotion: &Promotion, attempt: &AttemptId, record: &Record) ->
 }
 
 fn failed(outcome: Outcome, reason: &str) -> Outcome {
-    Outcome { outcome: OutcomeKind::Failed, reason: Some(reason.to_owned()), ..outcome }
+    Outcome {
+        outcome: OutcomeKind::Failed,
+        reason: Some(reason.to_owned()),
+        ..outcome
+    }
 }
 
 /// The outcome that an adapter's error means: "no" is a failure, "could not tell" an error.
 fn ended(outcome: Outcome, error: &AdapterError) -> Outcome {
-    let kind = if is_refusal(error) { OutcomeKind::Failed } else { OutcomeKind::Errored };
-    Outcome { outcome: kind, reason: Some(error.to_string()), ..outcome }
+    let kind = if is_refusal(error) {
+        OutcomeKind::Failed
+    } else {
+        OutcomeKind::Errored
+    };
+    Outcome {
+        outcome: kind,
+        reason: Some(error.to_string()),
+        ..outcome
+    }
 }
 
 fn is_refusal(error: &AdapterError) -> bool {
     let says_no = match error.kind {
-        AdapterErrorKind::AlreadyExists | AdapterErrorKind::Precondition | AdapterErrorKind::Corrupt => true,
+        AdapterErrorKind::AlreadyExists
+        | AdapterErrorKind::Precondition
+        | AdapterErrorKind::Corrupt => true,
         AdapterErrorKind::PermissionDenied | AdapterErrorKind::Unsupported => true,
-        AdapterErrorKind::NotFound | AdapterErrorKind::RateLimited | AdapterErrorKind::Unexpected => false,
+        AdapterErrorKind::NotFound
+        | AdapterErrorKind::RateLimited
+        | AdapterErrorKind::Unexpected => false,
     };
     says_no && error.status == ErrorStatus::Permanent
 }
@@ -330,18 +446,30 @@ fn not_staged(judged: &Judged, error: &AdapterError) -> NotStaged {
     if is_refusal(error) {
         refused(judged, &error.to_string())
     } else {
-        NotStaged::Unknown(with_digest_gate(&judged.decision, Verdict::unavailable(error.to_string())))
+        NotStaged::Unknown(with_digest_gate(
+            &judged.decision,
+            Verdict::unavailable(error.to_string()),
+        ))
     }
 }
 
 /// The decision with the answer of the one gate that needs the bytes themselves.
 fn with_digest_gate(decision: &Decision, verdict: Verdict) -> Decision {
     let mut gates = decision.gates.clone();
-    gates.push(GateResult { gate: "digest".to_owned(), verdict });
+    gates.push(GateResult {
+        gate: "digest".to_owned(),
+        verdict,
+    });
     Decision::of(gates)
 }
 
 /// The digest that the pointer of the promotion's slot holds, as the workspace says.
-pub(crate) async fn pointer(target: &dyn Adapter, promotion: &Promotion) -> Result<Option<TreeDigest>, AdapterError> {
-    Ok(target.stat(Locator::Current(&promotion.slot.artifact)).await?.map(|record| record.digest))
+pub(crate) async fn pointer(
+    target: &dyn Adapter,
+    promotion: &Promotion,
+) -> Result<Option<TreeDigest>, AdapterError> {
+    Ok(target
+        .stat(Locator::Current(&promotion.slot.artifact))
+        .await?
+        .map(|record| record.digest))
 }

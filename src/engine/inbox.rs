@@ -51,24 +51,41 @@ pub struct Taken {
 pub fn pair_files(paths: &[String]) -> Vec<(Sha256, String, Vec<String>)> {
     let mut pairs = Vec::new();
     for path in paths.iter().filter(|path| path.ends_with(".json")) {
-        let name = path.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
-        let Some(sha256) = name.and_then(|name| name.parse::<Sha256>().ok()) else { continue };
+        let name = path
+            .rsplit('/')
+            .next()
+            .and_then(|name| name.strip_suffix(".json"));
+        let Some(sha256) = name.and_then(|name| name.parse::<Sha256>().ok()) else {
+            continue;
+        };
         let prefix = format!("{path}.");
         let is_signature = |other: &&String| other.starts_with(&prefix) && other.ends_with(".sig");
-        pairs.push((sha256, path.clone(), paths.iter().filter(is_signature).cloned().collect()));
+        pairs.push((
+            sha256,
+            path.clone(),
+            paths.iter().filter(is_signature).cloned().collect(),
+        ));
     }
     pairs
 }
 
 /// Decides what becomes of a statement; `None` when it leaves no trace.
 #[must_use]
-pub fn take(found: &Found, people: &People, ledger: &str, state: &State, inbox: &str) -> Option<Taken> {
+pub fn take(
+    found: &Found,
+    people: &People,
+    ledger: &str,
+    state: &State,
+    inbox: &str,
+) -> Option<Taken> {
     let signature = Sha256::of(&found.signature);
     if state.statements.contains(&(found.name, signature)) {
         return None;
     }
     // A bad signature has no owner, and an unknown key may be anyone's.
-    let signer = people.verify(APPROVAL_NAMESPACE, &found.statement, &found.signature).ok()?;
+    let signer = people
+        .verify(APPROVAL_NAMESPACE, &found.statement, &found.signature)
+        .ok()?;
     let event = match read(found, &signer, ledger) {
         Ok(said) => Event::Received(Receipt {
             statement: found.name,
@@ -79,11 +96,23 @@ pub fn take(found: &Found, people: &People, ledger: &str, state: &State, inbox: 
             said,
             inbox: inbox.to_owned(),
         }),
-        Err(reason) => Event::Refused { statement: found.name, signature, signer: signer.principal.clone(), reason, inbox: inbox.to_owned() },
+        Err(reason) => Event::Refused {
+            statement: found.name,
+            signature,
+            signer: signer.principal.clone(),
+            reason,
+            inbox: inbox.to_owned(),
+        },
     };
     let evidence = BTreeMap::from([
-        (record::evidence_path(found.name, "json"), found.statement.clone()),
-        (record::signature_path(found.name, "json", &signer.key), found.signature.clone()),
+        (
+            record::evidence_path(found.name, "json"),
+            found.statement.clone(),
+        ),
+        (
+            record::signature_path(found.name, "json", &signer.key),
+            found.signature.clone(),
+        ),
     ]);
     Some(Taken { event, evidence })
 }
@@ -97,7 +126,8 @@ pub fn read(found: &Found, signer: &Signer, ledger: &str) -> Result<Said, String
     if Sha256::of(&found.statement) != found.name {
         return Err("its file is named for other bytes".to_owned());
     }
-    let header: Header = serde_json::from_slice(&found.statement).map_err(|error| format!("it is not an in-toto statement: {error}"))?;
+    let header: Header = serde_json::from_slice(&found.statement)
+        .map_err(|error| format!("it is not an in-toto statement: {error}"))?;
     if header.statement_type != STATEMENT_TYPE {
         return Err("it is not an in-toto statement of version 1".to_owned());
     }
@@ -105,13 +135,27 @@ pub fn read(found: &Found, signer: &Signer, ledger: &str) -> Result<Said, String
         APPROVAL_TYPE => {
             let statement: Statement<Approval> = parse(&found.statement)?;
             let approval = statement.predicate.clone();
-            check(&statement, approval.binding.digest, &approval.principal, &approval.binding.ledger, signer, ledger)?;
+            check(
+                &statement,
+                approval.binding.digest,
+                &approval.principal,
+                &approval.binding.ledger,
+                signer,
+                ledger,
+            )?;
             Ok(Said::Approval(approval))
         }
         MARK_BAD_TYPE => {
             let statement: Statement<MarkBad> = parse(&found.statement)?;
             let mark = statement.predicate.clone();
-            check(&statement, mark.digest, &mark.principal, &mark.ledger, signer, ledger)?;
+            check(
+                &statement,
+                mark.digest,
+                &mark.principal,
+                &mark.ledger,
+                signer,
+                ledger,
+            )?;
             Ok(Said::MarkBad(mark))
         }
         other => Err(format!("nothing is known of statements of type `{other}`")),
@@ -130,13 +174,23 @@ fn parse<P: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Statement<P>, Str
     serde_json::from_slice(bytes).map_err(|error| format!("it is not what its type says: {error}"))
 }
 
-fn check<P>(statement: &Statement<P>, digest: TreeDigest, principal: &PrincipalName, origin: &str, signer: &Signer, ledger: &str) -> Result<(), String> {
+fn check<P>(
+    statement: &Statement<P>,
+    digest: TreeDigest,
+    principal: &PrincipalName,
+    origin: &str,
+    signer: &Signer,
+    ledger: &str,
+) -> Result<(), String> {
     let is_about = matches!(statement.subject.as_slice(), [subject] if subject.tree_digest() == Some(digest) && subject.digest.len() == 1);
     if !is_about {
         return Err("its subject is another digest than its predicate names".to_owned());
     }
     if *principal != signer.principal {
-        return Err(format!("it says it is by `{principal}`, and is signed by `{}`", signer.principal));
+        return Err(format!(
+            "it says it is by `{principal}`, and is signed by `{}`",
+            signer.principal
+        ));
     }
     if origin != ledger {
         return Err("it was made for another ledger".to_owned());

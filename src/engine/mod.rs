@@ -33,7 +33,7 @@ use crate::git::branch::Branch;
 use crate::git::identity::Identity;
 use crate::git::repository::Repository;
 use crate::git::snapshot::Snapshot;
-use crate::ledger::note::Signer;
+use crate::ledger::key::Signer;
 use crate::ledger::store::Store;
 use crate::ledger::store::branch::BranchStore;
 use crate::ledger::store::directory::DirectoryStore;
@@ -98,7 +98,14 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 6] = [Self::Staged, Self::Intended, Self::Written, Self::ReadBack, Self::Pointed, Self::Ended];
+    pub const ALL: [Self; 6] = [
+        Self::Staged,
+        Self::Intended,
+        Self::Written,
+        Self::ReadBack,
+        Self::Pointed,
+        Self::Ended,
+    ];
 
     /// The word for the step.
     #[must_use]
@@ -141,10 +148,28 @@ pub struct Engine {
 impl Engine {
     /// An engine that can look, and with keys also act.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, repository: Repository, places: Places, keys: Option<Keys>, progress: Arc<dyn Progress>) -> Self {
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        repository: Repository,
+        places: Places,
+        keys: Option<Keys>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
         let (keys, signer) = keys.map_or((None, None), |keys| (Some(keys.engine), Some(keys.log)));
         let branch = places.branch.clone();
-        Self { clock, repository, places, branch, keys, signer, book: None, start: None, cache: ParseCache::default(), progress, watcher: Arc::new(Unwatched) }
+        Self {
+            clock,
+            repository,
+            places,
+            branch,
+            keys,
+            signer,
+            book: None,
+            start: None,
+            cache: ParseCache::default(),
+            progress,
+            watcher: Arc::new(Unwatched),
+        }
     }
 
     /// The engine, with somebody who is told of each step.
@@ -166,11 +191,15 @@ impl Engine {
     ///
     /// When nothing was observed yet.
     pub fn book(&self) -> Result<&Book, EngineError> {
-        self.book.as_ref().ok_or_else(|| EngineError::Internal("the ledger was not opened yet".to_owned()))
+        self.book
+            .as_ref()
+            .ok_or_else(|| EngineError::Internal("the ledger was not opened yet".to_owned()))
     }
 
     fn book_mut(&mut self) -> Result<&mut Book, EngineError> {
-        self.book.as_mut().ok_or_else(|| EngineError::Internal("the ledger was not opened yet".to_owned()))
+        self.book
+            .as_mut()
+            .ok_or_else(|| EngineError::Internal("the ledger was not opened yet".to_owned()))
     }
 
     /// This engine as the trust root knows it; `None` without a key, or with one that is not in it.
@@ -178,16 +207,32 @@ impl Engine {
     pub fn identity(&self) -> Option<TrustedEngine> {
         let key = self.keys.as_ref()?.public_key();
         let root = self.book.as_ref()?.root()?;
-        trusted_engines(root).into_iter().find(|engine| engine.key == *key)
+        trusted_engines(root)
+            .into_iter()
+            .find(|engine| engine.key == *key)
     }
 
     /// The name that pending entries carry: this engine's, or a stand-in for who only looks.
     fn name(&self) -> Result<EngineName, EngineError> {
-        let root = self.book.as_ref().and_then(|book| book.root()).map(Arc::as_ref).or(self.start.as_ref());
+        let root = self
+            .book
+            .as_ref()
+            .and_then(|book| book.root())
+            .map(Arc::as_ref)
+            .or(self.start.as_ref());
         let key = self.keys.as_ref().map(EngineKey::public_key);
         let mut engines = root.map(trusted_engines).unwrap_or_default().into_iter();
-        let own = engines.find(|engine| Some(&engine.key) == key).map(|engine| engine.name);
-        own.map_or_else(|| "observer".parse().map_err(|_| EngineError::Internal("no name".to_owned())), Ok)
+        let own = engines
+            .find(|engine| Some(&engine.key) == key)
+            .map(|engine| engine.name);
+        own.map_or_else(
+            || {
+                "observer"
+                    .parse()
+                    .map_err(|_| EngineError::Internal("no name".to_owned()))
+            },
+            Ok,
+        )
     }
 
     /// Opens the ledger at the first look, and reads what is new at each further one.
@@ -196,11 +241,17 @@ impl Engine {
             return Ok(book.refresh()?);
         }
         let root = head.read(TRUST_ROOT_PATH, MAX_MANIFEST_BYTES)?;
-        let root = root.and_then(|bytes| parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes).ok());
+        let root = root.and_then(|bytes| {
+            parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes).ok()
+        });
         self.start = root.map(|document| document.value.spec);
         let topology = head.read(TOPOLOGY_PATH, MAX_MANIFEST_BYTES)?;
-        let topology = topology.and_then(|bytes| parse_manifest::<Topology>(&Place::Topology, TOPOLOGY_PATH, &bytes).ok());
-        let spec = topology.map(|document| document.value.spec.ledger).unwrap_or_default();
+        let topology = topology.and_then(|bytes| {
+            parse_manifest::<Topology>(&Place::Topology, TOPOLOGY_PATH, &bytes).ok()
+        });
+        let spec = topology
+            .map(|document| document.value.spec.ledger)
+            .unwrap_or_default();
         let store = self.open_store(&spec)?;
         self.book = Some(Book::open(store, self.start.as_ref(), self.signer.take())?);
         Ok(())
@@ -208,11 +259,20 @@ impl Engine {
 
     fn open_store(&self, spec: &LedgerSpec) -> Result<Box<dyn Store>, EngineError> {
         match (spec.store, &spec.path) {
-            (LedgerStoreKind::Directory, Some(path)) => Ok(Box::new(DirectoryStore::open(&self.places.base.join(path))?)),
-            (LedgerStoreKind::Directory, None) => Err(EngineError::Internal("`spec.ledger.path` is missing in `promote.yaml`".to_owned())),
+            (LedgerStoreKind::Directory, Some(path)) => Ok(Box::new(DirectoryStore::open(
+                &self.places.base.join(path),
+            )?)),
+            (LedgerStoreKind::Directory, None) => Err(EngineError::Internal(
+                "`spec.ledger.path` is missing in `promote.yaml`".to_owned(),
+            )),
             (LedgerStoreKind::Branch, _) => {
                 let author = Identity::new("promote engine", "engine@promote.dev")?;
-                let branch = Branch::new(self.repository.clone(), LEDGER_BRANCH, author, Arc::clone(&self.clock));
+                let branch = Branch::new(
+                    self.repository.clone(),
+                    LEDGER_BRANCH,
+                    author,
+                    Arc::clone(&self.clock),
+                );
                 Ok(Box::new(BranchStore::new(Box::new(branch))))
             }
         }

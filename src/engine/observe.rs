@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::engine::inbox::{self, Found, INBOX_BRANCH, MAX_STATEMENT_BYTES, MAX_STATEMENT_FILES, STATEMENTS_FOLDER};
+use crate::engine::inbox::{
+    self, Found, INBOX_BRANCH, MAX_STATEMENT_BYTES, MAX_STATEMENT_FILES, STATEMENTS_FOLDER,
+};
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
@@ -14,12 +16,14 @@ use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
 use crate::engine::world::{MAX_FILE_BYTES, World, manifests_in_force, targets, wanted};
 use crate::gate::evidence::InboxFacts;
 use crate::git::snapshot::Snapshot;
-use crate::manifest::layout::{Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature};
+use crate::manifest::MAX_MANIFEST_BYTES;
+use crate::manifest::layout::{
+    Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
+};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_index::TrustIndex;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::manifest::yaml::Document;
-use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::model::approval::TRUST_NAMESPACE;
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::environment::EnvironmentOrder;
@@ -27,6 +31,7 @@ use crate::model::event::{Adoption, Event, SignatureRef};
 use crate::model::id::PrincipalName;
 
 /// The trust files of a commit, read.
+#[derive(Debug)]
 pub struct TrustFiles {
     root: Document<TrustRoot>,
     index: Document<TrustIndex>,
@@ -43,13 +48,21 @@ impl Engine {
     pub fn observe(&mut self) -> Result<World, EngineError> {
         let heads = self.repository.fetch(&[&self.branch, INBOX_BRANCH])?;
         let Some(head) = heads.get(&self.branch).copied().flatten() else {
-            return Err(EngineError::NoBranch { repository: self.repository.name().to_owned(), branch: self.branch.clone() });
+            return Err(EngineError::NoBranch {
+                repository: self.repository.name().to_owned(),
+                branch: self.branch.clone(),
+            });
         };
         let head = self.repository.snapshot(head)?;
         self.open_or_refresh_book(&head)?;
         let state = self.book()?.state().clone();
         self.check_history(state.commit.as_deref(), &head)?;
-        let mut pending = Pending::new(state, self.clock.now(), head.commit().to_string(), self.name()?);
+        let mut pending = Pending::new(
+            state,
+            self.clock.now(),
+            head.commit().to_string(),
+            self.name()?,
+        );
         let mut root = self.book()?.root().map(Arc::clone);
         let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
         let inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
@@ -60,19 +73,45 @@ impl Engine {
         let (Some(root), Some(adoption)) = (root, pending.state().adoption().cloned()) else {
             return Err(EngineError::NothingAdopted(not_adopted));
         };
-        self.assemble(head, pending, root, &adoption, Sighting { inbox, not_adopted })
+        self.assemble(
+            head,
+            pending,
+            root,
+            &adoption,
+            Sighting { inbox, not_adopted },
+        )
     }
 
-    fn assemble(&mut self, head: Snapshot, mut pending: Pending, root: Arc<TrustRootSpec>, adoption: &Adoption, seen: Sighting) -> Result<World, EngineError> {
-        let adopted = self.repository.snapshot(adoption.commit.parse().map_err(|_| EngineError::Internal(format!("`{}` is not a commit", adoption.commit)))?)?;
-        let (mut manifests, mut ignored) = manifests_in_force(&mut self.cache, &head, &adopted, adoption)?;
+    fn assemble(
+        &mut self,
+        head: Snapshot,
+        mut pending: Pending,
+        root: Arc<TrustRootSpec>,
+        adoption: &Adoption,
+        seen: Sighting,
+    ) -> Result<World, EngineError> {
+        let adopted = self
+            .repository
+            .snapshot(adoption.commit.parse().map_err(|_| {
+                EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
+            })?)?;
+        let (mut manifests, mut ignored) =
+            manifests_in_force(&mut self.cache, &head, &adopted, adoption)?;
         let people = People::of(&root);
         let manifest_hashes = registrations::manifest_hashes(&manifests);
-        let registered = registrations::register(self.book()?, &head, &mut manifests, &people, &mut pending)?;
+        let registered =
+            registrations::register(self.book()?, &head, &mut manifests, &people, &mut pending)?;
         ignored.extend(registered.refused);
         let order = manifests.topology.value.spec.environments.clone();
-        let environments = EnvironmentOrder::new(order).ok_or_else(|| EngineError::Internal("the topology has no environments".to_owned()))?;
-        let ledger = root.ledger.key.split('+').next().unwrap_or_default().to_owned();
+        let environments = EnvironmentOrder::new(order)
+            .ok_or_else(|| EngineError::Internal("the topology has no environments".to_owned()))?;
+        let ledger = root
+            .ledger
+            .key
+            .split('+')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         Ok(World {
             targets: targets(&manifests),
             wanted: wanted(&manifests),
@@ -94,35 +133,82 @@ impl Engine {
     /// The last accepted commit must be part of the history; otherwise somebody took something back in secret.
     fn check_history(&self, seen: Option<&str>, head: &Snapshot) -> Result<(), EngineError> {
         let Some(seen) = seen else { return Ok(()) };
-        let is_known = seen.parse().is_ok_and(|seen| self.repository.is_ancestor(seen, head.commit()).unwrap_or(false));
-        if is_known { Ok(()) } else { Err(EngineError::Rewritten { branch: self.branch.clone(), seen: seen.to_owned() }) }
+        let is_known = seen.parse().is_ok_and(|seen| {
+            self.repository
+                .is_ancestor(seen, head.commit())
+                .unwrap_or(false)
+        });
+        if is_known {
+            Ok(())
+        } else {
+            Err(EngineError::Rewritten {
+                branch: self.branch.clone(),
+                seen: seen.to_owned(),
+            })
+        }
     }
 
-    fn check_inbox(&self, seen: Option<&str>, head: Option<git2::Oid>) -> Result<InboxFacts, EngineError> {
-        let (Some(seen), head) = (seen, head) else { return Ok(InboxFacts::Intact) };
-        let (Ok(seen), Some(head)) = (seen.parse(), head) else { return Ok(InboxFacts::Rewritten) };
-        Ok(if self.repository.is_ancestor(seen, head)? { InboxFacts::Intact } else { InboxFacts::Rewritten })
+    fn check_inbox(
+        &self,
+        seen: Option<&str>,
+        head: Option<git2::Oid>,
+    ) -> Result<InboxFacts, EngineError> {
+        let (Some(seen), head) = (seen, head) else {
+            return Ok(InboxFacts::Intact);
+        };
+        let (Ok(seen), Some(head)) = (seen.parse(), head) else {
+            return Ok(InboxFacts::Rewritten);
+        };
+        Ok(if self.repository.is_ancestor(seen, head)? {
+            InboxFacts::Intact
+        } else {
+            InboxFacts::Rewritten
+        })
     }
 
     /// Takes statements that are not in the ledger yet, oldest name first so that every engine takes the same order.
-    fn take_statements(&self, pending: &mut Pending, root: &TrustRootSpec, head: Option<git2::Oid>) -> Result<(), EngineError> {
+    fn take_statements(
+        &self,
+        pending: &mut Pending,
+        root: &TrustRootSpec,
+        head: Option<git2::Oid>,
+    ) -> Result<(), EngineError> {
         let Some(head) = head else { return Ok(()) };
         let snapshot = self.repository.snapshot(head)?;
         let listed = snapshot.list(STATEMENTS_FOLDER)?;
-        let paths: Vec<String> = listed.into_iter().filter(|entry| entry.kind.is_file()).map(|entry| entry.path).take(MAX_STATEMENT_FILES).collect();
+        let paths: Vec<String> = listed
+            .into_iter()
+            .filter(|entry| entry.kind.is_file())
+            .map(|entry| entry.path)
+            .take(MAX_STATEMENT_FILES)
+            .collect();
         let people = People::of(root);
         let ledger = root.ledger.key.split('+').next().unwrap_or_default();
         for (name, statement, signatures) in inbox::pair_files(&paths) {
-            if pending.state().statements.iter().any(|(known, _)| *known == name) {
+            if pending
+                .state()
+                .statements
+                .iter()
+                .any(|(known, _)| *known == name)
+            {
                 continue;
             }
             for signature in signatures {
-                let (Ok(Some(statement)), Ok(Some(signature))) = (snapshot.read(&statement, MAX_STATEMENT_BYTES), snapshot.read(&signature, MAX_STATEMENT_BYTES)) else {
+                let (Ok(Some(statement)), Ok(Some(signature))) = (
+                    snapshot.read(&statement, MAX_STATEMENT_BYTES),
+                    snapshot.read(&signature, MAX_STATEMENT_BYTES),
+                ) else {
                     // Too large, or a link: nobody known can be blamed for it, so it leaves no trace.
                     continue;
                 };
-                let found = Found { name, statement, signature };
-                if let Some(taken) = inbox::take(&found, &people, ledger, pending.state(), &head.to_string()) {
+                let found = Found {
+                    name,
+                    statement,
+                    signature,
+                };
+                if let Some(taken) =
+                    inbox::take(&found, &people, ledger, pending.state(), &head.to_string())
+                {
                     pending.push(taken.event)?;
                     for (path, bytes) in taken.evidence {
                         pending.add_evidence(path, bytes);
@@ -134,15 +220,27 @@ impl Engine {
     }
 
     /// Judges the trust files of the head, and adopts them if they hold.
-    fn adopt(&self, pending: &mut Pending, root: &mut Option<Arc<TrustRootSpec>>, head: &Snapshot) -> Result<Vec<TrustProblem>, EngineError> {
+    fn adopt(
+        &self,
+        pending: &mut Pending,
+        root: &mut Option<Arc<TrustRootSpec>>,
+        head: &Snapshot,
+    ) -> Result<Vec<TrustProblem>, EngineError> {
         let files = match self.read_trust_files(head)? {
             Ok(files) => files,
             Err(problem) => return Ok(vec![problem]),
         };
         let commit = head.commit().to_string();
         let state = pending.state();
-        let in_force = state.adoption().zip(root.as_deref()).map(|(adoption, root)| InForce { adoption, root });
-        let roots: Vec<&TrustRootSpec> = root.as_deref().into_iter().chain([&files.root.value.spec]).collect();
+        let in_force = state
+            .adoption()
+            .zip(root.as_deref())
+            .map(|(adoption, root)| InForce { adoption, root });
+        let roots: Vec<&TrustRootSpec> = root
+            .as_deref()
+            .into_iter()
+            .chain([&files.root.value.spec])
+            .collect();
         let judged = trust::judge(&files.candidate(&commit, &roots), in_force, pending.now());
         match judged {
             Err(problems) => return Ok(problems),
@@ -163,11 +261,20 @@ impl Engine {
     }
 
     /// Governed files that are signed and not valid are not adopted: everything under them would stop.
-    fn check_adoptable(&self, head: &Snapshot, adoption: &Adoption) -> Result<Vec<TrustProblem>, EngineError> {
+    fn check_adoptable(
+        &self,
+        head: &Snapshot,
+        adoption: &Adoption,
+    ) -> Result<Vec<TrustProblem>, EngineError> {
         let mut cache = crate::engine::world::ParseCache::default();
         match manifests_in_force(&mut cache, head, head, adoption) {
             Ok(_) => Ok(Vec::new()),
-            Err(EngineError::Invalid(problems)) => Ok(problems.iter().map(|problem| TrustProblem::Invalid(problem.loc.file.path.clone())).collect::<BTreeSet<_>>().into_iter().collect()),
+            Err(EngineError::Invalid(problems)) => Ok(problems
+                .iter()
+                .map(|problem| TrustProblem::Invalid(problem.loc.file.path.clone()))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect()),
             Err(error) => Err(error),
         }
     }
@@ -177,29 +284,51 @@ impl Engine {
     /// # Errors
     ///
     /// When the repository cannot be read.
-    pub fn read_trust_files(&self, snapshot: &Snapshot) -> Result<Result<TrustFiles, TrustProblem>, EngineError> {
+    pub fn read_trust_files(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Result<TrustFiles, TrustProblem>, EngineError> {
         let read = |path: &str| snapshot.read(path, MAX_MANIFEST_BYTES);
         let (Some(root), Some(index)) = (read(TRUST_ROOT_PATH)?, read(TRUST_INDEX_PATH)?) else {
             return Ok(Err(TrustProblem::Unsigned));
         };
-        let Ok(root) = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &root) else {
+        let Ok(root) = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &root)
+        else {
             return Ok(Err(TrustProblem::Invalid(TRUST_ROOT_PATH.to_owned())));
         };
-        let Ok(index) = parse_manifest::<TrustIndex>(&Place::TrustIndex, TRUST_INDEX_PATH, &index) else {
+        let Ok(index) = parse_manifest::<TrustIndex>(&Place::TrustIndex, TRUST_INDEX_PATH, &index)
+        else {
             return Ok(Err(TrustProblem::Invalid(TRUST_INDEX_PATH.to_owned())));
         };
         let mut files = BTreeMap::new();
         let mut signatures = BTreeMap::new();
         for entry in snapshot.list("")? {
             if entry.kind.is_file() && is_governed(&entry.path) {
-                let (Ok(path), Some(bytes)) = (entry.path.parse(), snapshot.read(&entry.path, MAX_FILE_BYTES)?) else { continue };
+                let (Ok(path), Some(bytes)) = (
+                    entry.path.parse(),
+                    snapshot.read(&entry.path, MAX_FILE_BYTES)?,
+                ) else {
+                    continue;
+                };
                 files.insert(path, Sha256::of(&bytes));
             }
-            if entry.path.starts_with("trust/") && entry.path.ends_with(".sig") && entry.kind.is_file() {
-                signatures.extend(snapshot.read(&entry.path, MAX_STATEMENT_BYTES)?.map(|bytes| (entry.path.clone(), bytes)));
+            if entry.path.starts_with("trust/")
+                && entry.path.ends_with(".sig")
+                && entry.kind.is_file()
+            {
+                signatures.extend(
+                    snapshot
+                        .read(&entry.path, MAX_STATEMENT_BYTES)?
+                        .map(|bytes| (entry.path.clone(), bytes)),
+                );
             }
         }
-        Ok(Ok(TrustFiles { root, index, files, signatures }))
+        Ok(Ok(TrustFiles {
+            root,
+            index,
+            files,
+            signatures,
+        }))
     }
 }
 
@@ -217,8 +346,16 @@ impl TrustFiles {
         let index = self.index.source.text.as_bytes();
         Candidate {
             commit,
-            root: Signed { spec: &self.root.value.spec, sha256: Sha256::of(root), signers: self.signers(TRUST_ROOT_PATH, root, roots) },
-            index: Signed { spec: &self.index.value.spec, sha256: Sha256::of(index), signers: self.signers(TRUST_INDEX_PATH, index, roots) },
+            root: Signed {
+                spec: &self.root.value.spec,
+                sha256: Sha256::of(root),
+                signers: self.signers(TRUST_ROOT_PATH, root, roots),
+            },
+            index: Signed {
+                spec: &self.index.value.spec,
+                sha256: Sha256::of(index),
+                signers: self.signers(TRUST_INDEX_PATH, index, roots),
+            },
             files: &self.files,
         }
     }
@@ -229,15 +366,35 @@ impl TrustFiles {
         &self.root.value.spec
     }
 
-    fn signers(&self, path: &str, bytes: &[u8], roots: &[&TrustRootSpec]) -> BTreeMap<PrincipalName, (TreePath, SignatureRef)> {
+    fn signers(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        roots: &[&TrustRootSpec],
+    ) -> BTreeMap<PrincipalName, (TreePath, SignatureRef)> {
         let mut signers = BTreeMap::new();
         for people in roots.iter().map(|root| People::of(root)) {
-            for (file, armored) in self.signatures.iter().filter(|(file, _)| file.starts_with(path)) {
-                let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored) else { continue };
+            for (file, armored) in self
+                .signatures
+                .iter()
+                .filter(|(file, _)| file.starts_with(path))
+            {
+                let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored) else {
+                    continue;
+                };
                 // The name of the file says whose signature it claims to be; the key says whose it is.
                 let is_named = *file == path_of_principal_signature(path, &signer.principal);
                 if let (true, Ok(file)) = (is_named, file.parse()) {
-                    signers.insert(signer.principal, (file, SignatureRef { sha256: Sha256::of(armored), key: signer.key }));
+                    signers.insert(
+                        signer.principal,
+                        (
+                            file,
+                            SignatureRef {
+                                sha256: Sha256::of(armored),
+                                key: signer.key,
+                            },
+                        ),
+                    );
                 }
             }
         }
@@ -246,15 +403,32 @@ impl TrustFiles {
 
     /// The trust files and the counted signatures, by their paths below `evidence/`.
     fn evidence(&self, adoption: &Adoption) -> BTreeMap<String, Vec<u8>> {
-        let (root, index) = (self.root.source.text.as_bytes(), self.index.source.text.as_bytes());
+        let (root, index) = (
+            self.root.source.text.as_bytes(),
+            self.index.source.text.as_bytes(),
+        );
         let mut evidence = BTreeMap::from([
             (record::evidence_path(adoption.root, "yaml"), root.to_vec()),
-            (record::evidence_path(adoption.index, "yaml"), index.to_vec()),
+            (
+                record::evidence_path(adoption.index, "yaml"),
+                index.to_vec(),
+            ),
         ]);
         for (file, signature) in &adoption.signatures {
-            let signed = if file.as_str().starts_with(TRUST_ROOT_PATH) { adoption.root } else { adoption.index };
-            let bytes = self.signatures.get(file.as_str()).cloned().unwrap_or_default();
-            evidence.insert(record::signature_path(signed, "yaml", &signature.key), bytes);
+            let signed = if file.as_str().starts_with(TRUST_ROOT_PATH) {
+                adoption.root
+            } else {
+                adoption.index
+            };
+            let bytes = self
+                .signatures
+                .get(file.as_str())
+                .cloned()
+                .unwrap_or_default();
+            evidence.insert(
+                record::signature_path(signed, "yaml", &signature.key),
+                bytes,
+            );
         }
         evidence
     }

@@ -25,7 +25,14 @@ impl Pending {
     #[must_use]
     pub fn new(state: State, now: Timestamp, commit: String, engine: EngineName) -> Self {
         let now = state.time.map_or(now, |time| time.max(now));
-        Self { state, now, commit, engine, events: Vec::new(), evidence: BTreeMap::new() }
+        Self {
+            state,
+            now,
+            commit,
+            engine,
+            events: Vec::new(),
+            evidence: BTreeMap::new(),
+        }
     }
 
     /// The state with everything in it.
@@ -78,7 +85,11 @@ impl Pending {
     /// The entries, dated and named, and the evidence.
     #[must_use]
     pub fn into_entries(self) -> (Vec<Entry>, BTreeMap<String, Vec<u8>>) {
-        let entries = self.events.iter().map(|event| self.entry(event.clone())).collect();
+        let entries = self
+            .events
+            .iter()
+            .map(|event| self.entry(event.clone()))
+            .collect();
         (entries, self.evidence)
     }
 

@@ -41,17 +41,28 @@ impl People {
     /// Reads the principals. A key that two principals have is nobody's: it would count twice.
     #[must_use]
     pub fn of(root: &TrustRootSpec) -> Self {
-        let mut people = Self { groups: root.groups.clone(), ..Self::default() };
+        let mut people = Self {
+            groups: root.groups.clone(),
+            ..Self::default()
+        };
         let mut shared = BTreeSet::new();
         for (name, principal) in &root.principals {
-            for key in principal.keys.iter().filter_map(|key| key.parse::<SshPublicKey>().ok()) {
+            for key in principal
+                .keys
+                .iter()
+                .filter_map(|key| key.parse::<SshPublicKey>().ok())
+            {
                 let owner = people.by_key.insert(key.fingerprint(), name.clone());
                 if owner.is_some_and(|owner| owner != *name) {
                     shared.insert(key.fingerprint());
                 }
             }
             for email in &principal.emails {
-                people.by_email.entry(email.to_lowercase()).or_default().insert(name.clone());
+                people
+                    .by_email
+                    .entry(email.to_lowercase())
+                    .or_default()
+                    .insert(name.clone());
             }
         }
         people.by_key.retain(|key, _| !shared.contains(key));
@@ -63,11 +74,20 @@ impl People {
     /// # Errors
     ///
     /// When it is not good, or its key is nobody's.
-    pub fn verify(&self, namespace: &str, message: &[u8], armored: &[u8]) -> Result<Signer, SignerError> {
-        let key = signature::verify(armored, message, namespace).map_err(|error| SignerError::Bad(error.to_string()))?;
+    pub fn verify(
+        &self,
+        namespace: &str,
+        message: &[u8],
+        armored: &[u8],
+    ) -> Result<Signer, SignerError> {
+        let key = signature::verify(armored, message, namespace)
+            .map_err(|error| SignerError::Bad(error.to_string()))?;
         let key = key.fingerprint();
         match self.by_key.get(&key) {
-            Some(principal) => Ok(Signer { principal: principal.clone(), key }),
+            Some(principal) => Ok(Signer {
+                principal: principal.clone(),
+                key,
+            }),
             None => Err(SignerError::Unknown(key)),
         }
     }
@@ -75,7 +95,9 @@ impl People {
     /// The same, as a fact for gates; `None` for the signature means there is none.
     #[must_use]
     pub fn judge(&self, namespace: &str, message: &[u8], armored: Option<&[u8]>) -> SignatureFacts {
-        let Some(armored) = armored else { return SignatureFacts::Missing };
+        let Some(armored) = armored else {
+            return SignatureFacts::Missing;
+        };
         match self.verify(namespace, message, armored) {
             Ok(signer) => SignatureFacts::By(signer.principal),
             Err(error) => SignatureFacts::Bad(error.to_string()),
@@ -90,8 +112,16 @@ impl People {
 
     /// Everyone who has one of the addresses.
     #[must_use]
-    pub fn with_emails<'a>(&self, emails: impl IntoIterator<Item = &'a String>) -> BTreeSet<PrincipalName> {
-        emails.into_iter().filter_map(|email| self.by_email.get(&email.to_lowercase())).flatten().cloned().collect()
+    pub fn with_emails<'a>(
+        &self,
+        emails: impl IntoIterator<Item = &'a String>,
+    ) -> BTreeSet<PrincipalName> {
+        emails
+            .into_iter()
+            .filter_map(|email| self.by_email.get(&email.to_lowercase()))
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// The groups with their members.
@@ -104,6 +134,10 @@ impl People {
     #[must_use]
     pub fn groups_of(&self, principal: &PrincipalName) -> BTreeSet<GroupName> {
         let has = |members: &BTreeSet<PrincipalName>| members.contains(principal);
-        self.groups.iter().filter(|(_, members)| has(members)).map(|(name, _)| name.clone()).collect()
+        self.groups
+            .iter()
+            .filter(|(_, members)| has(members))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 }

@@ -96,7 +96,11 @@ impl RunReport {
     /// The worst that any slot came to.
     #[must_use]
     pub fn worst(&self) -> SlotStatus {
-        self.slots.iter().map(|slot| slot.status).max().unwrap_or(SlotStatus::UpToDate)
+        self.slots
+            .iter()
+            .map(|slot| slot.status)
+            .max()
+            .unwrap_or(SlotStatus::UpToDate)
     }
 }
 
@@ -107,7 +111,10 @@ impl Engine {
     /// # Errors
     ///
     /// When the ledger or the repository cannot be read or written. What a workspace or a gate says is in the report.
-    pub async fn reconcile(&mut self, only: &BTreeSet<EnvironmentName>) -> Result<RunReport, EngineError> {
+    pub async fn reconcile(
+        &mut self,
+        only: &BTreeSet<EnvironmentName>,
+    ) -> Result<RunReport, EngineError> {
         let mut world = self.observe()?;
         let allowed = self.allowed_environments(&world, only)?;
         if !self.record(&mut world)? {
@@ -127,33 +134,63 @@ impl Engine {
             };
             match self.promote(world, judged).await? {
                 Round::Done(report) => {
-                    tried.extend(report.promotion.as_ref().map(|promotion| promotion.id.clone()));
+                    tried.extend(
+                        report
+                            .promotion
+                            .as_ref()
+                            .map(|promotion| promotion.id.clone()),
+                    );
                     done.push(*report);
                 }
                 Round::LookAgain => {}
             }
         }
-        Err(EngineError::Internal("the ledger changes faster than it can be read".to_owned()))
+        Err(EngineError::Internal(
+            "the ledger changes faster than it can be read".to_owned(),
+        ))
     }
 
     fn observe_again(&mut self, world: World) -> Result<World, EngineError> {
-        if world.pending.is_empty() { Ok(world) } else { self.observe() }
+        if world.pending.is_empty() {
+            Ok(world)
+        } else {
+            self.observe()
+        }
     }
 
     /// The environments that this run acts for: asked for, and permitted to the engine's key.
-    fn allowed_environments(&self, world: &World, only: &BTreeSet<EnvironmentName>) -> Result<BTreeSet<EnvironmentName>, EngineError> {
+    fn allowed_environments(
+        &self,
+        world: &World,
+        only: &BTreeSet<EnvironmentName>,
+    ) -> Result<BTreeSet<EnvironmentName>, EngineError> {
         let key = self.keys.as_ref().ok_or(EngineError::NoKeys)?.public_key();
         let engines = crate::engine::book::trusted_engines(&world.root);
         let Some(identity) = engines.into_iter().find(|engine| engine.key == *key) else {
-            return Err(EngineError::UnknownEngine { fingerprint: key.fingerprint() });
+            return Err(EngineError::UnknownEngine {
+                fingerprint: key.fingerprint(),
+            });
         };
-        if let Some(environment) = only.iter().find(|name| world.environments.rank(name).is_none()) {
+        if let Some(environment) = only
+            .iter()
+            .find(|name| world.environments.rank(name).is_none())
+        {
             return Err(EngineError::NoEnvironment(environment.to_string()));
         }
-        if let Some(environment) = only.iter().find(|name| !identity.environments.contains(*name)) {
-            return Err(EngineError::NotAllowed { engine: identity.name.to_string(), environment: environment.to_string() });
+        if let Some(environment) = only
+            .iter()
+            .find(|name| !identity.environments.contains(*name))
+        {
+            return Err(EngineError::NotAllowed {
+                engine: identity.name.to_string(),
+                environment: environment.to_string(),
+            });
         }
-        Ok(if only.is_empty() { identity.environments } else { only.clone() })
+        Ok(if only.is_empty() {
+            identity.environments
+        } else {
+            only.clone()
+        })
     }
 
     fn next_allowed(
@@ -164,9 +201,12 @@ impl Engine {
         tried: &BTreeSet<PromotionId>,
     ) -> Result<Option<Judged>, EngineError> {
         for change in changes {
-            let Change::Promote(promotion) = change else { continue };
+            let Change::Promote(promotion) = change else {
+                continue;
+            };
             let is_busy = world.state().slot(&promotion.slot).live.is_some();
-            if is_busy || tried.contains(&promotion.id) || !allowed.contains(&promotion.environment) {
+            if is_busy || tried.contains(&promotion.id) || !allowed.contains(&promotion.environment)
+            {
                 continue;
             }
             let judged = self.judge(world, promotion.clone())?;
@@ -182,7 +222,14 @@ impl Engine {
         let staged = match self.stage(&world, &judged).await? {
             Ok(staged) => staged,
             Err(NotStaged::Refused(decision)) => return self.refuse(world, judged, decision),
-            Err(NotStaged::Unknown(decision)) => return Ok(Round::done(&judged.promotion, SlotStatus::Unavailable, Some(decision), None)),
+            Err(NotStaged::Unknown(decision)) => {
+                return Ok(Round::done(
+                    &judged.promotion,
+                    SlotStatus::Unavailable,
+                    Some(decision),
+                    None,
+                ));
+            }
         };
         // Reading may have taken long: what was true then may not be now.
         let world = self.observe()?;
@@ -199,13 +246,23 @@ impl Engine {
                     OutcomeKind::Failed => SlotStatus::Failed,
                     OutcomeKind::Errored => SlotStatus::Errored,
                 };
-                Ok(Round::done(&outcome.promotion, status, None, outcome.reason.clone()))
+                Ok(Round::done(
+                    &outcome.promotion,
+                    status,
+                    None,
+                    outcome.reason.clone(),
+                ))
             }
         }
     }
 
     /// Records that the bytes are not what was asked for.
-    fn refuse(&mut self, mut world: World, judged: Judged, decision: Decision) -> Result<Round, EngineError> {
+    fn refuse(
+        &mut self,
+        mut world: World,
+        judged: Judged,
+        decision: Decision,
+    ) -> Result<Round, EngineError> {
         let judged = Judged { decision, ..judged };
         if is_news(&world, &judged) {
             push_judgement(&mut world, &judged)?;
@@ -213,7 +270,12 @@ impl Engine {
                 return Ok(Round::LookAgain);
             }
         }
-        Ok(Round::done(&judged.promotion, SlotStatus::Denied, Some(judged.decision), None))
+        Ok(Round::done(
+            &judged.promotion,
+            SlotStatus::Denied,
+            Some(judged.decision),
+            None,
+        ))
     }
 
     /// Records denials, and reports on every slot.
@@ -225,8 +287,16 @@ impl Engine {
         recovered: Vec<Outcome>,
     ) -> Result<RunReport, EngineError> {
         let mut report = self.survey(&world, done)?;
-        let denied: Vec<Judged> = report.judged.iter().filter(|judged| judged.decision.result == DecisionResult::Deny).cloned().collect();
-        for judged in denied.iter().filter(|judged| allowed.contains(&judged.promotion.environment)) {
+        let denied: Vec<Judged> = report
+            .judged
+            .iter()
+            .filter(|judged| judged.decision.result == DecisionResult::Deny)
+            .cloned()
+            .collect();
+        for judged in denied
+            .iter()
+            .filter(|judged| allowed.contains(&judged.promotion.environment))
+        {
             if is_news(&world, judged) {
                 push_judgement(&mut world, judged)?;
             }
@@ -248,13 +318,28 @@ impl Engine {
         let mut slots = done;
         let mut all = Vec::new();
         for change in world.changes() {
-            if slots.iter().any(|known| known.slot == *change.slot() && known.status != SlotStatus::UpToDate) {
+            if slots
+                .iter()
+                .any(|known| known.slot == *change.slot() && known.status != SlotStatus::UpToDate)
+            {
                 continue;
             }
             slots.push(match change {
-                Change::UpToDate { slot, environment, version, digest } => {
-                    SlotReport { slot, environment, version, digest, status: SlotStatus::UpToDate, promotion: None, decision: None, reason: None }
-                }
+                Change::UpToDate {
+                    slot,
+                    environment,
+                    version,
+                    digest,
+                } => SlotReport {
+                    slot,
+                    environment,
+                    version,
+                    digest,
+                    status: SlotStatus::UpToDate,
+                    promotion: None,
+                    decision: None,
+                    reason: None,
+                },
                 Change::Failed(promotion) => {
                     let reason = "its last attempt failed; a new release tries again".to_owned();
                     slot_report(&promotion, SlotStatus::Failed, None, Some(reason))
@@ -266,16 +351,37 @@ impl Engine {
                 }
             });
         }
-        let wake_at = slots.iter().filter_map(|slot| slot.decision.as_ref()?.wake_at()).min();
-        let not_adopted = world.not_adopted.iter().map(TrustProblem::to_string).collect();
-        let run = RunReport { slots, recovered: Vec::new(), ledger_size: world.state().size, not_adopted, ignored: world.ignored.clone(), wake_at };
+        let wake_at = slots
+            .iter()
+            .filter_map(|slot| slot.decision.as_ref()?.wake_at())
+            .min();
+        let not_adopted = world
+            .not_adopted
+            .iter()
+            .map(TrustProblem::to_string)
+            .collect();
+        let run = RunReport {
+            slots,
+            recovered: Vec::new(),
+            ledger_size: world.state().size,
+            not_adopted,
+            ignored: world.ignored.clone(),
+            wake_at,
+        };
         Ok(Survey { run, judged: all })
     }
 
     fn stand(&self, world: &World, judged: Judged) -> SlotReport {
-        let live = world.state().promotions.get(&judged.promotion.id).and_then(|known| known.live.as_ref());
+        let live = world
+            .state()
+            .promotions
+            .get(&judged.promotion.id)
+            .and_then(|known| known.live.as_ref());
         if let Some(live) = live {
-            let reason = format!("engine `{}` is at work on it; from {} on another may take over", live.engine, live.lease_until);
+            let reason = format!(
+                "engine `{}` is at work on it; from {} on another may take over",
+                live.engine, live.lease_until
+            );
             return slot_report(&judged.promotion, SlotStatus::AtWork, None, Some(reason));
         }
         let status = match judged.decision.result {
@@ -304,12 +410,22 @@ enum Round {
 }
 
 impl Round {
-    fn done(promotion: &Promotion, status: SlotStatus, decision: Option<Decision>, reason: Option<String>) -> Self {
+    fn done(
+        promotion: &Promotion,
+        status: SlotStatus,
+        decision: Option<Decision>,
+        reason: Option<String>,
+    ) -> Self {
         Self::Done(Box::new(slot_report(promotion, status, decision, reason)))
     }
 }
 
-fn slot_report(promotion: &Promotion, status: SlotStatus, decision: Option<Decision>, reason: Option<String>) -> SlotReport {
+fn slot_report(
+    promotion: &Promotion,
+    status: SlotStatus,
+    decision: Option<Decision>,
+    reason: Option<String>,
+) -> SlotReport {
     SlotReport {
         slot: promotion.slot.clone(),
         environment: promotion.environment.clone(),
@@ -324,6 +440,10 @@ fn slot_report(promotion: &Promotion, status: SlotStatus, decision: Option<Decis
 
 /// Whether the ledger does not have this very judgement as its last word yet. A denial is an entry once, not at every look.
 fn is_news(world: &World, judged: &Judged) -> bool {
-    let last = world.state().promotions.get(&judged.promotion.id).and_then(|known| known.judgement.as_ref());
+    let last = world
+        .state()
+        .promotions
+        .get(&judged.promotion.id)
+        .and_then(|known| known.judgement.as_ref());
     last.is_none_or(|(_, last)| last.decision != judged.decision)
 }

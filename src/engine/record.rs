@@ -93,7 +93,10 @@ struct Resource {
 
 impl Resource {
     fn new(uri: &str, sha256: Sha256) -> Self {
-        Self { uri: uri.to_owned(), digest: BTreeMap::from([("sha256".to_owned(), sha256.to_string())]) }
+        Self {
+            uri: uri.to_owned(),
+            digest: BTreeMap::from([("sha256".to_owned(), sha256.to_string())]),
+        }
     }
 }
 
@@ -113,12 +116,16 @@ pub fn seal(entry: &Entry, key: &EngineKey) -> Result<Vec<u8>, RecordError> {
 ///
 /// When it is not exactly what [`seal`] writes, or was signed by an engine that may not say this.
 pub fn open(line: &[u8], engines: &[TrustedEngine]) -> Result<Entry, RecordError> {
-    let trusted: Vec<(&TrustedEngine, EnginePublicKey)> = engines.iter().map(|engine| (engine, engine.key.clone())).collect();
+    let trusted: Vec<(&TrustedEngine, EnginePublicKey)> = engines
+        .iter()
+        .map(|engine| (engine, engine.key.clone()))
+        .collect();
     let verified = dsse::open(line, &trusted)?;
     if verified.bytes.payload_type() != PAYLOAD_TYPE {
         return Err(RecordError::Type("payload type"));
     }
-    let read: Statement<Predicate> = serde_json::from_slice(verified.bytes.body()).map_err(RecordError::Shape)?;
+    let read: Statement<Predicate> =
+        serde_json::from_slice(verified.bytes.body()).map_err(RecordError::Shape)?;
     if read.statement_type != STATEMENT_TYPE {
         return Err(RecordError::Type("statement type"));
     }
@@ -143,19 +150,29 @@ pub fn peek(line: &[u8]) -> Result<Entry, RecordError> {
     }
     use base64::Engine as _;
     let envelope: Envelope = serde_json::from_slice(line).map_err(RecordError::Shape)?;
-    let body = base64::engine::general_purpose::STANDARD.decode(envelope.payload).map_err(|_| RecordError::Type("payload"))?;
+    let body = base64::engine::general_purpose::STANDARD
+        .decode(envelope.payload)
+        .map_err(|_| RecordError::Type("payload"))?;
     let read: Statement<Predicate> = serde_json::from_slice(&body).map_err(RecordError::Shape)?;
     Ok(read.predicate.entry)
 }
 
 fn check_signer(entry: &Entry, signers: &[&TrustedEngine]) -> Result<(), RecordError> {
     let Some(signer) = signers.iter().find(|signer| signer.name == entry.engine) else {
-        let signer = signers.first().map_or_else(|| entry.engine.clone(), |signer| signer.name.clone());
-        return Err(RecordError::Signer { named: entry.engine.clone(), signer });
+        let signer = signers
+            .first()
+            .map_or_else(|| entry.engine.clone(), |signer| signer.name.clone());
+        return Err(RecordError::Signer {
+            named: entry.engine.clone(),
+            signer,
+        });
     };
     match entry.event.environment() {
         Some(environment) if !signer.environments.contains(environment) => {
-            Err(RecordError::Environment { engine: signer.name.clone(), environment: environment.clone() })
+            Err(RecordError::Environment {
+                engine: signer.name.clone(),
+                environment: environment.clone(),
+            })
         }
         Some(_) | None => Ok(()),
     }
@@ -164,10 +181,19 @@ fn check_signer(entry: &Entry, signers: &[&TrustedEngine]) -> Result<(), RecordE
 fn statement(entry: &Entry) -> Statement<Predicate> {
     let summary = match &entry.event {
         Event::Decided(judgement) => Some(summary(entry, judgement)),
-        Event::Adopted(_) | Event::Registered(_) | Event::Received(_) | Event::Refused { .. } => None,
+        Event::Adopted(_) | Event::Registered(_) | Event::Received(_) | Event::Refused { .. } => {
+            None
+        }
         Event::Intended(_) | Event::TakenOver { .. } | Event::Ended(_) => None,
     };
-    Statement::new(subject(&entry.event), predicate_type(&entry.event), Predicate { summary, entry: entry.clone() })
+    Statement::new(
+        subject(&entry.event),
+        predicate_type(&entry.event),
+        Predicate {
+            summary,
+            entry: entry.clone(),
+        },
+    )
 }
 
 const fn predicate_type(event: &Event) -> &'static str {
@@ -185,11 +211,16 @@ const fn predicate_type(event: &Event) -> &'static str {
 
 fn subject(event: &Event) -> Subject {
     let promoted = |promotion: &crate::model::promotion::Promotion| {
-        Subject::artifact(format!("{}@{}", promotion.slot.artifact, promotion.version), promotion.digest)
+        Subject::artifact(
+            format!("{}@{}", promotion.slot.artifact, promotion.version),
+            promotion.digest,
+        )
     };
     match event {
         Event::Adopted(adoption) => Subject::file("trust/index.yaml".to_owned(), adoption.index),
-        Event::Registered(registration) => Subject::artifact(registration.version.to_string(), registration.digest),
+        Event::Registered(registration) => {
+            Subject::artifact(registration.version.to_string(), registration.digest)
+        }
         Event::Received(receipt) => Subject::file("statement".to_owned(), receipt.statement),
         Event::Refused { statement, .. } => Subject::file("statement".to_owned(), *statement),
         Event::Decided(judgement) => promoted(&judgement.promotion),
@@ -208,9 +239,18 @@ fn summary(entry: &Entry, judgement: &Judgement) -> Summary {
             version: BTreeMap::from([("promote".to_owned(), entry.engine_version.clone())]),
         },
         time_verified: entry.recorded_at,
-        resource_uri: format!("promote:{}/{}", promotion.slot.workspace, promotion.slot.artifact),
-        policy: Resource::new(&format!("policies/{}.yaml", promotion.environment), judgement.policy),
-        input_attestations: vec![Resource::new(&evidence_path(judgement.inputs, "json"), judgement.inputs)],
+        resource_uri: format!(
+            "promote:{}/{}",
+            promotion.slot.workspace, promotion.slot.artifact
+        ),
+        policy: Resource::new(
+            &format!("policies/{}.yaml", promotion.environment),
+            judgement.policy,
+        ),
+        input_attestations: vec![Resource::new(
+            &evidence_path(judgement.inputs, "json"),
+            judgement.inputs,
+        )],
         verification_result: if is_allowed { "PASSED" } else { "FAILED" }.to_owned(),
         verified_levels: Vec::new(),
         slsa_version: "1.1".to_owned(),
@@ -227,6 +267,14 @@ pub fn evidence_path(sha256: Sha256, extension: &str) -> String {
 
 /// Where a signature of evidence is kept: beside it, named by its key.
 #[must_use]
-pub fn signature_path(sha256: Sha256, extension: &str, key: &crate::model::principal::KeyFingerprint) -> String {
-    format!("{}.{}.sig", evidence_path(sha256, extension), key.file_name())
+pub fn signature_path(
+    sha256: Sha256,
+    extension: &str,
+    key: &crate::model::principal::KeyFingerprint,
+) -> String {
+    format!(
+        "{}.{}.sig",
+        evidence_path(sha256, extension),
+        key.file_name()
+    )
 }

@@ -2,10 +2,10 @@
 
 use crate::adapter::transfer;
 use crate::adapter::{Adapter, Locator};
+use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::execute::{lease, pointer, version_of};
 use crate::engine::world::World;
-use crate::engine::Engine;
 use crate::model::event::{Event, Outcome};
 use crate::model::id::AttemptId;
 use crate::model::promotion::{OutcomeKind, Promotion};
@@ -18,14 +18,23 @@ impl Engine {
     /// # Errors
     ///
     /// When the ledger cannot be read or written, or a workspace cannot be asked.
-    pub async fn recover(&mut self, world: &mut World, is_ours: &(dyn Fn(&Promotion) -> bool + Sync)) -> Result<Vec<Outcome>, EngineError> {
+    pub async fn recover(
+        &mut self,
+        world: &mut World,
+        is_ours: &(dyn Fn(&Promotion) -> bool + Sync),
+    ) -> Result<Vec<Outcome>, EngineError> {
         let live: Vec<LiveAttempt> = world.state().live_attempts().cloned().collect();
         let mut outcomes = Vec::new();
-        for attempt in live.into_iter().filter(|attempt| is_ours(&attempt.promotion)) {
+        for attempt in live
+            .into_iter()
+            .filter(|attempt| is_ours(&attempt.promotion))
+        {
             if !self.may_take_over(world, &attempt) {
                 continue;
             }
-            let Some(new) = self.take_over(world, &attempt)? else { break };
+            let Some(new) = self.take_over(world, &attempt)? else {
+                break;
+            };
             let outcome = self.find_out(world, &attempt.promotion, &new).await?;
             self.record_outcome(&outcome)?;
             self.forget_attempt(&attempt.attempt);
@@ -38,11 +47,17 @@ impl Engine {
     /// Before the deadline an attempt is left alone, unless it was made here, by this engine, and its process is gone.
     fn may_take_over(&self, world: &World, live: &LiveAttempt) -> bool {
         let is_over = world.pending.now() >= live.lease_until;
-        let is_own = self.identity().is_some_and(|identity| identity.name == live.engine);
+        let is_own = self
+            .identity()
+            .is_some_and(|identity| identity.name == live.engine);
         is_over || (is_own && self.is_dead_here(&live.attempt))
     }
 
-    fn take_over(&mut self, world: &mut World, live: &LiveAttempt) -> Result<Option<AttemptId>, EngineError> {
+    fn take_over(
+        &mut self,
+        world: &mut World,
+        live: &LiveAttempt,
+    ) -> Result<Option<AttemptId>, EngineError> {
         let attempt = self.new_attempt()?;
         world.pending.push(Event::TakenOver {
             promotion: live.promotion.id.clone(),
@@ -57,7 +72,12 @@ impl Engine {
     }
 
     /// Asks the workspace what became of the attempt.
-    async fn find_out(&self, world: &World, promotion: &Promotion, attempt: &AttemptId) -> Result<Outcome, EngineError> {
+    async fn find_out(
+        &self,
+        world: &World,
+        promotion: &Promotion,
+        attempt: &AttemptId,
+    ) -> Result<Outcome, EngineError> {
         let target = self.adapter(world, &promotion.slot.workspace)?;
         let held = pointer(target.as_ref(), promotion).await?;
         let mut outcome = Outcome {
@@ -89,8 +109,17 @@ impl Engine {
 /// Reads the version back; the bytes it has, or why it is not proved.
 async fn prove(target: &dyn Adapter, promotion: &Promotion) -> Result<u64, String> {
     let version = version_of(promotion);
-    let record = target.stat(Locator::Version(&version)).await.map_err(|error| error.to_string())?;
+    let record = target
+        .stat(Locator::Version(&version))
+        .await
+        .map_err(|error| error.to_string())?;
     let record = record.ok_or_else(|| "the pointer leads to nothing".to_owned())?;
-    let digest = transfer::verify(target, &version, &record.files).await.map_err(|error| error.to_string())?;
-    if digest == promotion.digest { Ok(record.files.total_size()) } else { Err("the workspace holds other bytes".to_owned()) }
+    let digest = transfer::verify(target, &version, &record.files)
+        .await
+        .map_err(|error| error.to_string())?;
+    if digest == promotion.digest {
+        Ok(record.files.total_size())
+    } else {
+        Err("the workspace holds other bytes".to_owned())
+    }
 }

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
+use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
 use crate::flow::closure::{Basis, Labels, Registration};
 use crate::flow::permit::check_label;
-use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::gate::evidence::SignatureFacts;
 use crate::git::snapshot::Snapshot;
 use crate::manifest::layout::{Place, path_of_checksums, path_of_signature};
@@ -51,7 +51,12 @@ const NEW: u64 = 1 << 62;
 /// The SHA-256 of each version's manifest.
 #[must_use]
 pub fn manifest_hashes(manifests: &Repository) -> BTreeMap<VersionId, Sha256> {
-    let hash = |(id, version): (&VersionId, &crate::manifest::repository::RegisteredVersion)| (id.clone(), Sha256::of(version.document.source.text.as_bytes()));
+    let hash = |(id, version): (&VersionId, &crate::manifest::repository::RegisteredVersion)| {
+        (
+            id.clone(),
+            Sha256::of(version.document.source.text.as_bytes()),
+        )
+    };
     manifests.versions.iter().map(hash).collect()
 }
 
@@ -60,7 +65,13 @@ pub fn manifest_hashes(manifests: &Repository) -> BTreeMap<VersionId, Sha256> {
 /// # Errors
 ///
 /// When files or evidence cannot be read.
-pub fn register(book: &Book, head: &Snapshot, manifests: &mut Repository, people: &People, pending: &mut Pending) -> Result<Outcome, EngineError> {
+pub fn register(
+    book: &Book,
+    head: &Snapshot,
+    manifests: &mut Repository,
+    people: &People,
+    pending: &mut Pending,
+) -> Result<Outcome, EngineError> {
     let refused = drop_changed(manifests, pending.state());
     let mut known = known_versions(book, manifests, pending.state())?;
     let fresh = add_fresh(head, manifests, people, pending.state(), &mut known)?;
@@ -71,7 +82,9 @@ pub fn register(book: &Book, head: &Snapshot, manifests: &mut Repository, people
     // Where two new versions share a file, the one that carries more says what the file is: nobody can make bytes
     // harmless by registering them under a harmless name in the same push.
     for version in known.values_mut().filter(|version| version.order == NEW) {
-        let tags = labels.get(version.spec.digest).map_or(0, |known| known.label.tags().len());
+        let tags = labels
+            .get(version.spec.digest)
+            .map_or(0, |known| known.label.tags().len());
         version.order = NEW.saturating_sub(u64::try_from(tags).unwrap_or(0));
     }
     labels = compute(manifests, &known);
@@ -86,10 +99,16 @@ fn drop_changed(manifests: &mut Repository, state: &State) -> Vec<Diagnostic> {
     let mut refused = Vec::new();
     manifests.versions.retain(|id, version| {
         let first = state.registrations.get(id).and_then(|all| all.first());
-        let is_same = first.is_none_or(|(_, first)| first.digest == version.document.value.spec.digest);
+        let is_same =
+            first.is_none_or(|(_, first)| first.digest == version.document.value.spec.digest);
         if !is_same {
-            let message = format!("`{id}` was registered with another digest; versions never change");
-            let problem = Diagnostic::error("version-changed", version.document.at("/spec/digest"), message);
+            let message =
+                format!("`{id}` was registered with another digest; versions never change");
+            let problem = Diagnostic::error(
+                "version-changed",
+                version.document.at("/spec/digest"),
+                message,
+            );
             refused.push(problem.hint("register the new bytes under a new version"));
         }
         is_same
@@ -98,32 +117,77 @@ fn drop_changed(manifests: &mut Repository, state: &State) -> Vec<Diagnostic> {
 }
 
 /// The versions that the ledger knows: from Git where their manifest is unchanged, else from the evidence.
-fn known_versions(book: &Book, manifests: &Repository, state: &State) -> Result<BTreeMap<(VersionId, Sha256), Known>, EngineError> {
+fn known_versions(
+    book: &Book,
+    manifests: &Repository,
+    state: &State,
+) -> Result<BTreeMap<(VersionId, Sha256), Known>, EngineError> {
     let mut known = BTreeMap::new();
     for (id, registrations) in &state.registrations {
         for (index, registered) in registrations {
-            let here = manifests.versions.get(id).filter(|version| Sha256::of(version.document.source.text.as_bytes()) == registered.manifest);
+            let here = manifests.versions.get(id).filter(|version| {
+                Sha256::of(version.document.source.text.as_bytes()) == registered.manifest
+            });
             let (spec, files) = match here {
-                Some(version) => (version.document.value.spec.clone(), version.files().iter().map(|(_, sha256)| *sha256).collect()),
+                Some(version) => (
+                    version.document.value.spec.clone(),
+                    version.files().iter().map(|(_, sha256)| *sha256).collect(),
+                ),
                 None => from_evidence(book, *index, registered)?,
             };
             let is_signed = registered.producer.is_some();
             let recorded = Some(registered.label.clone());
-            known.insert((id.clone(), registered.manifest), Known { spec, files, is_signed, recorded, order: *index });
+            known.insert(
+                (id.clone(), registered.manifest),
+                Known {
+                    spec,
+                    files,
+                    is_signed,
+                    recorded,
+                    order: *index,
+                },
+            );
         }
     }
     Ok(known)
 }
 
-fn from_evidence(book: &Book, index: u64, registered: &Registered) -> Result<(VersionSpec, Vec<Sha256>), EngineError> {
-    let manifest = book.evidence(index, registered.manifest, &record::evidence_path(registered.manifest, "yaml"))?;
+fn from_evidence(
+    book: &Book,
+    index: u64,
+    registered: &Registered,
+) -> Result<(VersionSpec, Vec<Sha256>), EngineError> {
+    let manifest = book.evidence(
+        index,
+        registered.manifest,
+        &record::evidence_path(registered.manifest, "yaml"),
+    )?;
     let place = Place::Version(registered.version.clone());
-    let document = parse_manifest::<ArtifactVersion>(&place, &crate::manifest::layout::path_of(&place), &manifest).map_err(EngineError::Invalid)?;
+    let document = parse_manifest::<ArtifactVersion>(
+        &place,
+        &crate::manifest::layout::path_of(&place),
+        &manifest,
+    )
+    .map_err(EngineError::Invalid)?;
     let sha256 = registered.digest.sha256();
     let checksums = book.evidence(index, sha256, &record::evidence_path(sha256, "sha256"))?;
-    let checksums = String::from_utf8(checksums).ok().and_then(|text| Checksums::parse(&text).ok());
-    let checksums = checksums.ok_or_else(|| EngineError::Internal(format!("the checksums of `{}` in the evidence cannot be read", registered.version)))?;
-    Ok((document.value.spec, checksums.entries().iter().map(|(_, sha256)| *sha256).collect()))
+    let checksums = String::from_utf8(checksums)
+        .ok()
+        .and_then(|text| Checksums::parse(&text).ok());
+    let checksums = checksums.ok_or_else(|| {
+        EngineError::Internal(format!(
+            "the checksums of `{}` in the evidence cannot be read",
+            registered.version
+        ))
+    })?;
+    Ok((
+        document.value.spec,
+        checksums
+            .entries()
+            .iter()
+            .map(|(_, sha256)| *sha256)
+            .collect(),
+    ))
 }
 
 /// Adds the versions that the ledger does not know, with who signed each.
@@ -138,17 +202,35 @@ fn add_fresh(
     for (id, version) in &manifests.versions {
         let text = version.document.source.text.as_bytes();
         let manifest = Sha256::of(text);
-        if state.registrations.get(id).into_iter().flatten().any(|(_, registered)| registered.manifest == manifest) {
+        if state
+            .registrations
+            .get(id)
+            .into_iter()
+            .flatten()
+            .any(|(_, registered)| registered.manifest == manifest)
+        {
             continue;
         }
-        let signature = head.read(&path_of_signature(&version.document.source.path), MAX_STATEMENT_BYTES)?;
+        let signature = head.read(
+            &path_of_signature(&version.document.source.path),
+            MAX_STATEMENT_BYTES,
+        )?;
         let producer = match people.judge(MANIFEST_NAMESPACE, text, signature.as_deref()) {
             SignatureFacts::By(principal) => Some(principal),
             SignatureFacts::Missing | SignatureFacts::Bad(_) => None,
         };
         let files = version.files().iter().map(|(_, sha256)| *sha256).collect();
         let spec = version.document.value.spec.clone();
-        known.insert((id.clone(), manifest), Known { spec, files, is_signed: producer.is_some(), recorded: None, order: NEW });
+        known.insert(
+            (id.clone(), manifest),
+            Known {
+                spec,
+                files,
+                is_signed: producer.is_some(),
+                recorded: None,
+                order: NEW,
+            },
+        );
         fresh.push((id.clone(), producer));
     }
     Ok(fresh)
@@ -156,21 +238,41 @@ fn add_fresh(
 
 fn compute(manifests: &Repository, known: &BTreeMap<(VersionId, Sha256), Known>) -> Labels {
     let topology = &manifests.topology.value.spec;
-    let datasets: BTreeMap<DatasetName, Label> = manifests.datasets.iter().map(|(name, document)| (name.clone(), document.value.spec.label.clone())).collect();
-    let Some(top) = Label::new(topology.tags.keys().cloned()) else { return Labels::default() };
+    let datasets: BTreeMap<DatasetName, Label> = manifests
+        .datasets
+        .iter()
+        .map(|(name, document)| (name.clone(), document.value.spec.label.clone()))
+        .collect();
+    let Some(top) = Label::new(topology.tags.keys().cloned()) else {
+        return Labels::default();
+    };
     let common_files: BTreeSet<Sha256> = topology.common_files.iter().copied().collect();
-    let clearances: BTreeMap<_, &Clearance> = manifests.workspaces.iter().map(|(name, document)| (name, &document.value.spec.clearance)).collect();
-    let registrations: Vec<Registration<'_>> = known.iter().map(|((id, _), version)| Registration {
-        id,
-        digest: version.spec.digest,
-        files: version.files.clone(),
-        lineage: version.spec.lineage.as_ref(),
-        is_signed: version.is_signed,
-        clearance: clearances.get(&version.spec.workspace).copied(),
-        recorded: version.recorded.as_ref(),
-        order: version.order,
-    }).collect();
-    Labels::compute(Basis { datasets: &datasets, top: &top, common_files: &common_files }, &registrations)
+    let clearances: BTreeMap<_, &Clearance> = manifests
+        .workspaces
+        .iter()
+        .map(|(name, document)| (name, &document.value.spec.clearance))
+        .collect();
+    let registrations: Vec<Registration<'_>> = known
+        .iter()
+        .map(|((id, _), version)| Registration {
+            id,
+            digest: version.spec.digest,
+            files: version.files.clone(),
+            lineage: version.spec.lineage.as_ref(),
+            is_signed: version.is_signed,
+            clearance: clearances.get(&version.spec.workspace).copied(),
+            recorded: version.recorded.as_ref(),
+            order: version.order,
+        })
+        .collect();
+    Labels::compute(
+        Basis {
+            datasets: &datasets,
+            top: &top,
+            common_files: &common_files,
+        },
+        &registrations,
+    )
 }
 
 fn record_fresh(
@@ -181,16 +283,27 @@ fn record_fresh(
     producer: Option<PrincipalName>,
     pending: &mut Pending,
 ) -> Result<(), EngineError> {
-    let Some(version) = manifests.versions.get(id) else { return Ok(()) };
+    let Some(version) = manifests.versions.get(id) else {
+        return Ok(());
+    };
     let spec = &version.document.value.spec;
-    let Some(known) = labels.get(spec.digest) else { return Ok(()) };
-    let Some(workspace) = manifests.workspaces.get(&spec.workspace) else { return Ok(()) };
+    let Some(known) = labels.get(spec.digest) else {
+        return Ok(());
+    };
+    let Some(workspace) = manifests.workspaces.get(&spec.workspace) else {
+        return Ok(());
+    };
     let facts = crate::engine::world::workspace_facts(&spec.workspace, &workspace.value.spec);
     let text = version.document.source.text.as_bytes();
     let manifest = Sha256::of(text);
     pending.add_evidence(record::evidence_path(manifest, "yaml"), text.to_vec());
-    let checksums = head.read(&path_of_checksums(id), crate::engine::world::MAX_FILE_BYTES)?.unwrap_or_default();
-    pending.add_evidence(record::evidence_path(spec.digest.sha256(), "sha256"), checksums);
+    let checksums = head
+        .read(&path_of_checksums(id), crate::engine::world::MAX_FILE_BYTES)?
+        .unwrap_or_default();
+    pending.add_evidence(
+        record::evidence_path(spec.digest.sha256(), "sha256"),
+        checksums,
+    );
     pending.push(Event::Registered(Registered {
         version: id.clone(),
         digest: spec.digest,
@@ -199,7 +312,9 @@ fn record_fresh(
         environment: workspace.value.spec.environment.clone(),
         producer,
         label: known.label.clone(),
-        violation: check_label(&known.label, &facts).err().map(|denial| denial.to_string()),
+        violation: check_label(&known.label, &facts)
+            .err()
+            .map(|denial| denial.to_string()),
     }))?;
     Ok(())
 }

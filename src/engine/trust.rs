@@ -381,7 +381,10 @@ mod tests {
                     name.parse().unwrap(),
                     (
                         format!("trust/{name}.sig").parse().unwrap(),
-                        SignatureRef { sha256: Sha256::of(name.as_bytes()), key: format!("SHA256:{}", "A".repeat(43)).parse().unwrap() },
+                        SignatureRef {
+                            sha256: Sha256::of(name.as_bytes()),
+                            key: format!("SHA256:{}", "A".repeat(43)).parse().unwrap(),
+                        },
                     ),
                 )
             })

@@ -18,10 +18,15 @@ impl Engine {
     /// # Errors
     ///
     /// When there is no such workspace.
-    pub fn adapter(&self, world: &World, name: &WorkspaceName) -> Result<Arc<dyn Adapter>, EngineError> {
+    pub fn adapter(
+        &self,
+        world: &World,
+        name: &WorkspaceName,
+    ) -> Result<Arc<dyn Adapter>, EngineError> {
         match &spec(world, name)?.adapter {
             AdapterSpec::Directory(directory) => {
-                let adapter = DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path));
+                let adapter =
+                    DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path));
                 Ok(layered(Arc::new(adapter), &Settings::default()))
             }
         }
@@ -32,16 +37,27 @@ impl Engine {
     /// # Errors
     ///
     /// When the area cannot be made.
-    pub fn staging_for(&self, world: &World, name: &WorkspaceName) -> Result<StagingArea, EngineError> {
+    pub fn staging_for(
+        &self,
+        world: &World,
+        name: &WorkspaceName,
+    ) -> Result<StagingArea, EngineError> {
         let directory = match &spec(world, name)?.adapter {
-            AdapterSpec::Directory(directory) => DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path)).staging_directory(),
+            AdapterSpec::Directory(directory) => {
+                DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path))
+                    .staging_directory()
+            }
         };
         Ok(StagingArea::open(&directory)?)
     }
 }
 
-fn spec<'w>(world: &'w World, name: &WorkspaceName) -> Result<&'w crate::manifest::workspace::WorkspaceSpec, EngineError> {
+fn spec<'w>(
+    world: &'w World,
+    name: &WorkspaceName,
+) -> Result<&'w crate::manifest::workspace::WorkspaceSpec, EngineError> {
     let workspace = world.manifests.workspaces.get(name);
-    let workspace = workspace.ok_or_else(|| EngineError::Internal(format!("there is no workspace `{name}`")))?;
+    let workspace = workspace
+        .ok_or_else(|| EngineError::Internal(format!("there is no workspace `{name}`")))?;
     Ok(&workspace.value.spec)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::EngineError;
+use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::trust::TrustProblem;
 use crate::flow::closure::Labels;
@@ -23,7 +24,6 @@ use crate::model::id::{PrincipalName, WorkspaceName};
 use crate::model::workspace::WorkspaceFacts;
 use crate::plan::desired::{Basis, Change, Target, Wanted, plan_changes};
 use crate::plan::state::State;
-use crate::engine::pending::Pending;
 
 /// The largest file of the promotion repository that is read, in bytes.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
@@ -78,7 +78,11 @@ impl World {
     /// What plans are made from.
     #[must_use]
     pub const fn basis(&self) -> Basis<'_> {
-        Basis { environments: &self.environments, workspaces: &self.targets, state: self.pending.state() }
+        Basis {
+            environments: &self.environments,
+            workspaces: &self.targets,
+            state: self.pending.state(),
+        }
     }
 
     /// The facts of a workspace.
@@ -90,15 +94,30 @@ impl World {
     /// The printed name of a principal.
     #[must_use]
     pub fn printed_name(&self, principal: &PrincipalName) -> String {
-        self.root.principals.get(principal).map_or_else(|| principal.to_string(), |known| known.name.clone())
+        self.root
+            .principals
+            .get(principal)
+            .map_or_else(|| principal.to_string(), |known| known.name.clone())
     }
 }
 
 /// The workspaces as planning sees them.
 #[must_use]
 pub fn targets(manifests: &Repository) -> BTreeMap<WorkspaceName, Target> {
-    let all = manifests.workspaces.iter().map(|(name, document)| (name, &document.value.spec));
-    all.map(|(name, spec)| (name.clone(), Target { facts: workspace_facts(name, spec), projects: spec.projects.clone() })).collect()
+    let all = manifests
+        .workspaces
+        .iter()
+        .map(|(name, document)| (name, &document.value.spec));
+    all.map(|(name, spec)| {
+        (
+            name.clone(),
+            Target {
+                facts: workspace_facts(name, spec),
+                projects: spec.projects.clone(),
+            },
+        )
+    })
+    .collect()
 }
 
 /// What the flow rule has to know of a workspace.
@@ -115,18 +134,19 @@ pub fn workspace_facts(name: &WorkspaceName, spec: &WorkspaceSpec) -> WorkspaceF
 /// What the releases ask for, by path.
 #[must_use]
 pub fn wanted(manifests: &Repository) -> BTreeMap<String, Wanted> {
-    let wanted = |document: &Arc<crate::manifest::yaml::Document<crate::manifest::release::Release>>| {
-        let spec = &document.value.spec;
-        let wanted = Wanted {
-            release: Sha256::of(document.source.text.as_bytes()),
-            environment: spec.environment.clone(),
-            artifact: spec.artifact.clone(),
-            version: spec.version.clone(),
-            digest: spec.digest,
-            workspaces: spec.workspaces.clone(),
+    let wanted =
+        |document: &Arc<crate::manifest::yaml::Document<crate::manifest::release::Release>>| {
+            let spec = &document.value.spec;
+            let wanted = Wanted {
+                release: Sha256::of(document.source.text.as_bytes()),
+                environment: spec.environment.clone(),
+                artifact: spec.artifact.clone(),
+                version: spec.version.clone(),
+                digest: spec.digest,
+                workspaces: spec.workspaces.clone(),
+            };
+            (document.source.path.clone(), wanted)
         };
-        (document.source.path.clone(), wanted)
-    };
     manifests.releases.values().map(wanted).collect()
 }
 
@@ -140,22 +160,39 @@ impl ParseCache {
     /// # Errors
     ///
     /// When they cannot be read.
-    pub fn parse(&mut self, snapshot: &Snapshot, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<(String, Arc<ParsedFile>)>, EngineError> {
+    pub fn parse(
+        &mut self,
+        snapshot: &Snapshot,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Arc<ParsedFile>)>, EngineError> {
         use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-        let entries: Vec<_> = snapshot.list("")?.into_iter().filter(|entry| entry.kind.is_file() && is_wanted(&entry.path)).collect();
+        let entries: Vec<_> = snapshot
+            .list("")?
+            .into_iter()
+            .filter(|entry| entry.kind.is_file() && is_wanted(&entry.path))
+            .collect();
         let key = |entry: &crate::git::snapshot::Entry| (entry.path.clone(), entry.oid.to_string());
         let mut fresh = Vec::new();
-        for entry in entries.iter().filter(|entry| !self.0.contains_key(&key(entry))) {
+        for entry in entries
+            .iter()
+            .filter(|entry| !self.0.contains_key(&key(entry)))
+        {
             if classify(&entry.path).is_some() || explain_unexpected(&entry.path).is_some() {
-                fresh.push((key(entry), snapshot.repository().read_blob(entry.oid, MAX_FILE_BYTES)?));
+                let bytes: Vec<u8> = snapshot.repository().read_blob(entry.oid, MAX_FILE_BYTES)?;
+                fresh.push((key(entry), bytes));
             }
         }
-        let parsed: Vec<_> = fresh.into_par_iter().map(|(key, bytes)| {
-            let file = parse_file(&key.0, &bytes).map(Arc::new);
-            (key, file)
-        }).collect();
+        let parsed: Vec<_> = fresh
+            .into_par_iter()
+            .map(|(key, bytes)| {
+                let file = parse_file(&key.0, &bytes).map(Arc::new);
+                (key, file)
+            })
+            .collect();
         self.0.extend(parsed);
-        let found = entries.iter().filter_map(|entry| Some((entry.path.clone(), self.0.get(&key(entry))?.clone()?)));
+        let found = entries
+            .iter()
+            .filter_map(|entry| Some((entry.path.clone(), self.0.get(&key(entry))?.clone()?)));
         Ok(found.collect())
     }
 }
@@ -172,21 +209,36 @@ pub fn manifests_in_force(
     adopted: &Snapshot,
     adoption: &Adoption,
 ) -> Result<(Repository, Vec<Diagnostic>), EngineError> {
-    let pinned = |path: &str| path.parse::<TreePath>().is_ok_and(|path| adoption.files.contains_key(&path)) || path.starts_with("trust/");
+    let pinned = |path: &str| {
+        path.parse::<TreePath>()
+            .is_ok_and(|path| adoption.files.contains_key(&path))
+            || path.starts_with("trust/")
+    };
     let mut files = cache.parse(adopted, &|path| is_governed(path) && pinned(path))?;
     files.extend(cache.parse(head, &|path| !is_governed(path))?);
     let mut ignored: Vec<Diagnostic> = Vec::new();
     loop {
-        let (repository, problems) = Repository::assemble(files.iter().map(|(_, file)| Arc::clone(file)));
-        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let broken: BTreeSet<String> = errors.map(|problem| problem.loc.file.path.clone()).collect();
-        let (governed, others): (BTreeSet<String>, BTreeSet<String>) = broken.into_iter().partition(|path| is_governed(path));
+        let (repository, problems) =
+            Repository::assemble(files.iter().map(|(_, file)| Arc::clone(file)));
+        let errors = problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error);
+        let broken: BTreeSet<String> = errors
+            .map(|problem| problem.loc.file.path.clone())
+            .collect();
+        let (governed, others): (BTreeSet<String>, BTreeSet<String>) =
+            broken.into_iter().partition(|path| is_governed(path));
         if let Some(repository) = repository {
             return Ok((repository, ignored));
         }
         let before = files.len();
         files.retain(|(path, _)| !others.contains(path));
-        ignored.extend(problems.iter().filter(|problem| others.contains(&problem.loc.file.path)).cloned());
+        ignored.extend(
+            problems
+                .iter()
+                .filter(|problem| others.contains(&problem.loc.file.path))
+                .cloned(),
+        );
         if files.len() == before || !governed.is_empty() && others.is_empty() {
             return Err(EngineError::Invalid(problems));
         }

@@ -118,6 +118,15 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
+/// Removes a file.
+///
+/// # Errors
+///
+/// When it is not there or cannot be removed.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}
+
 /// A lock that the system gives up when the program ends, however it ends.
 #[derive(Debug)]
 pub struct LockFile {

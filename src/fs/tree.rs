@@ -11,7 +11,7 @@ use crate::fs::beneath::{Stamp, open_directory};
 use crate::fs::cache::DigestCache;
 use crate::fs::hashing::hash_all;
 use crate::fs::walk::{Found, walk};
-use crate::model::digest::{FileList, FileListError, FileRecord, MAX_FILES, PathError};
+use crate::model::digest::{FileList, FileListError, FileRecord, MAX_FILES, PathError, TreePath};
 use crate::redact::printable;
 
 /// Is told how far the hashing is. Called from several threads.
@@ -158,6 +158,17 @@ pub fn hash_tree(root: &Path, options: &Options<'_>) -> Result<FileList, TreeErr
         sha256,
     });
     Ok(FileList::new(records.collect())?)
+}
+
+/// The paths and sizes of all files of a directory, sorted, without reading them. Refuses what [`hash_tree`] refuses.
+///
+/// # Errors
+///
+/// When the tree holds what an artifact cannot hold or cannot be read.
+pub fn list_sizes(root: &Path) -> Result<Vec<(TreePath, u64)>, TreeError> {
+    let (_, found) = find(root)?;
+    let sizes = found.into_iter().map(|file| (file.path, file.stamp.size));
+    Ok(sizes.collect())
 }
 
 /// The folder that paths are relative to, and the files in it.

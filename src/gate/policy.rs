@@ -11,12 +11,7 @@ use crate::model::digest::Sha256;
 /// The parameters of a gate in a policy, as the gate takes them.
 #[must_use]
 pub fn params_of(spec: &GateSpec) -> Value {
-    let entries = spec.params.iter();
-    Value::Object(
-        entries
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-    )
+    Value::Object(spec.params.fields().clone())
 }
 
 /// The gates that policies ask for beyond the invariants, in order, each pair of name and parameters once. An invariant
@@ -27,7 +22,7 @@ pub fn asked_gates<'a>(policies: &[&'a [GateSpec]]) -> Vec<(&'a str, Value)> {
     for spec in policies.iter().copied().flatten() {
         let gate = (spec.gate.as_str(), params_of(spec));
         let is_invariant = find(&spec.gate).is_some_and(|gate| gate.is_invariant);
-        let is_asked_anyway = is_invariant && spec.params.is_empty();
+        let is_asked_anyway = is_invariant && spec.params.fields().is_empty();
         if !is_asked_anyway && !asked.contains(&gate) {
             asked.push(gate);
         }

@@ -110,6 +110,12 @@ impl Repository {
 }
 
 impl Snapshot {
+    /// The repository that it is of.
+    #[must_use]
+    pub const fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// The commit.
     #[must_use]
     pub const fn commit(&self) -> Oid {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
+use crate::ledger::key::{Signer, Verifier};
 use crate::ledger::merkle::{self, Accumulator};
-use crate::ledger::note::{Signer, Verifier};
 use crate::ledger::store::{Batch, Head, Store, StoreError};
 use crate::model::digest::Sha256;
 
@@ -22,7 +22,9 @@ pub enum LogError {
     #[error("the ledger's checkpoint is not good")]
     Checkpoint(#[source] CheckpointError),
     /// There are fewer entries than the checkpoint commits to.
-    #[error("the ledger was cut short: its checkpoint is over {checkpoint} entries, and there are {size}")]
+    #[error(
+        "the ledger was cut short: its checkpoint is over {checkpoint} entries, and there are {size}"
+    )]
     Truncated {
         /// The number of entries that the checkpoint commits to.
         checkpoint: u64,
@@ -78,11 +80,27 @@ impl Log {
     /// # Errors
     ///
     /// When the entries and the checkpoint do not agree.
-    pub fn open(mut store: Box<dyn Store>, verifier: Verifier, signer: Option<Signer>) -> Result<Self, LogError> {
+    pub fn open(
+        mut store: Box<dyn Store>,
+        verifier: Verifier,
+        signer: Option<Signer>,
+    ) -> Result<Self, LogError> {
         let head = store.head()?;
-        let empty = Head { size: 0, ..head.clone() };
+        let empty = Head {
+            size: 0,
+            ..head.clone()
+        };
         let (lines, leaves, tree) = (Vec::new(), Vec::new(), Accumulator::default());
-        let mut log = Self { store, verifier, signer, head: empty, lines, leaves, tree, checkpoint: None };
+        let mut log = Self {
+            store,
+            verifier,
+            signer,
+            head: empty,
+            lines,
+            leaves,
+            tree,
+            checkpoint: None,
+        };
         log.take(head)?;
         Ok(log)
     }
@@ -94,7 +112,11 @@ impl Log {
     /// When what was read before is no longer there, or the checkpoint does not agree.
     pub fn refresh(&mut self) -> Result<(), LogError> {
         let head = self.store.head()?;
-        if head == self.head { Ok(()) } else { self.take(head) }
+        if head == self.head {
+            Ok(())
+        } else {
+            self.take(head)
+        }
     }
 
     /// All entry lines.
@@ -130,7 +152,11 @@ impl Log {
     /// How many entries no checkpoint covers yet: an engine was stopped between appending and signing. The next one signs.
     #[must_use]
     pub fn unsigned_tail(&self) -> u64 {
-        self.head.size - self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size)
+        self.head.size
+            - self
+                .checkpoint
+                .as_ref()
+                .map_or(0, |checkpoint| checkpoint.size)
     }
 
     /// One piece of evidence.
@@ -147,12 +173,20 @@ impl Log {
     /// # Errors
     ///
     /// [`LogError::Conflict`] when somebody else was faster; others when nothing was written.
-    pub fn append(&mut self, lines: Vec<Vec<u8>>, evidence: BTreeMap<String, Vec<u8>>) -> Result<Range<u64>, LogError> {
+    pub fn append(
+        &mut self,
+        lines: Vec<Vec<u8>>,
+        evidence: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Range<u64>, LogError> {
         if self.signer.is_none() {
             return Err(LogError::ReadOnly);
         }
         let first = self.head.size;
-        let batch = Batch { lines, evidence, checkpoint: None };
+        let batch = Batch {
+            lines,
+            evidence,
+            checkpoint: None,
+        };
         let head = self.store.append(&self.head, &batch)?;
         self.extend(head, batch.lines);
         self.sign()?;
@@ -170,12 +204,21 @@ impl Log {
 
     /// Signs the entries that are in the store. Somebody else may be faster: then they have signed.
     fn sign(&mut self) -> Result<(), LogError> {
-        let Some(signer) = &self.signer else { return Err(LogError::ReadOnly) };
+        let Some(signer) = &self.signer else {
+            return Err(LogError::ReadOnly);
+        };
         // INVARIANT: a log never signs two histories. What is signed continues what was signed last, because `take` has
         // checked the last checkpoint against the very entries that this root is over.
-        let checkpoint = Checkpoint { origin: self.verifier.name().to_owned(), size: self.head.size, root: self.tree.root() };
+        let checkpoint = Checkpoint {
+            origin: self.verifier.name().to_owned(),
+            size: self.head.size,
+            root: self.tree.root(),
+        };
         let signed = checkpoint.sign(signer).map_err(LogError::Checkpoint)?;
-        let batch = Batch { checkpoint: Some(signed), ..Batch::default() };
+        let batch = Batch {
+            checkpoint: Some(signed),
+            ..Batch::default()
+        };
         match self.store.append(&self.head, &batch) {
             Ok(head) => {
                 self.head = head;
@@ -190,19 +233,32 @@ impl Log {
 
     fn take(&mut self, head: Head) -> Result<(), LogError> {
         if head.size < self.head.size {
-            return Err(LogError::Rewritten { seen: self.head.size, size: head.size });
+            return Err(LogError::Rewritten {
+                seen: self.head.size,
+                size: head.size,
+            });
         }
         let lines = self.store.read(&head, self.head.size)?;
         let old = self.checkpoint.clone();
         self.extend(head, lines);
-        let signed = self.head.checkpoint.as_deref().map(|bytes| Checkpoint::open(bytes, &self.verifier));
+        let signed = self
+            .head
+            .checkpoint
+            .as_deref()
+            .map(|bytes| Checkpoint::open(bytes, &self.verifier));
         let checkpoint = signed.transpose().map_err(LogError::Checkpoint)?;
         if let Some(checkpoint) = &checkpoint {
             self.check(checkpoint, "its checkpoint")?;
         }
-        let (old, new) = (old.map_or(0, |old| old.size), checkpoint.as_ref().map_or(0, |new| new.size));
+        let (old, new) = (
+            old.map_or(0, |old| old.size),
+            checkpoint.as_ref().map_or(0, |new| new.size),
+        );
         if new < old {
-            return Err(LogError::Rewritten { seen: old, size: new });
+            return Err(LogError::Rewritten {
+                seen: old,
+                size: new,
+            });
         }
         self.checkpoint = checkpoint;
         Ok(())
@@ -220,10 +276,23 @@ impl Log {
 
     fn check(&self, checkpoint: &Checkpoint, what: &'static str) -> Result<(), LogError> {
         let size = checkpoint.size;
-        let leaves = usize::try_from(size).ok().and_then(|size| self.leaves.get(..size));
-        let leaves = leaves.ok_or(LogError::Truncated { checkpoint: size, size: self.head.size })?;
+        let leaves = usize::try_from(size)
+            .ok()
+            .and_then(|size| self.leaves.get(..size));
+        let leaves = leaves.ok_or(LogError::Truncated {
+            checkpoint: size,
+            size: self.head.size,
+        })?;
         let is_whole = size == self.tree.size();
-        let root = if is_whole { self.tree.root() } else { merkle::root(leaves) };
-        if root == checkpoint.root { Ok(()) } else { Err(LogError::Different { size, what }) }
+        let root = if is_whole {
+            self.tree.root()
+        } else {
+            merkle::root(leaves)
+        };
+        if root == checkpoint.root {
+            Ok(())
+        } else {
+            Err(LogError::Different { size, what })
+        }
     }
 }

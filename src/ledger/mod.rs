@@ -1,6 +1,7 @@
 //! The append-only record: an RFC 6962 Merkle tree over lines, and its signed head.
 
 pub mod checkpoint;
+pub mod key;
 pub mod log;
 pub mod merkle;
 pub mod note;

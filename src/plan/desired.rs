@@ -153,10 +153,18 @@ fn promotion(
     } else {
         Direction::Forward
     };
-    let id = VersionId { artifact: release.artifact.clone(), version: release.version.clone() };
+    let id = VersionId {
+        artifact: release.artifact.clone(),
+        version: release.version.clone(),
+    };
     // The target's own copy comes first: then nothing crosses an edge.
-    let has_own_copy = direction == Direction::Rollback || holds(basis.state, &slot.workspace, &id, release.digest);
-    let from = if has_own_copy { Some(slot.workspace.clone()) } else { source(basis, &id, release.digest, &target.facts) };
+    let has_own_copy = direction == Direction::Rollback
+        || holds(basis.state, &slot.workspace, &id, release.digest);
+    let from = if has_own_copy {
+        Some(slot.workspace.clone())
+    } else {
+        source(basis, &id, release.digest, &target.facts)
+    };
     let inputs = PromotionIdInputs {
         digest: release.digest,
         slot: &slot,
@@ -178,7 +186,12 @@ fn promotion(
 }
 
 /// The accepted workspace that holds the digest and is the most trusted; ties go to the first by name.
-fn source(basis: Basis<'_>, id: &VersionId, digest: TreeDigest, target: &WorkspaceFacts) -> Option<WorkspaceName> {
+fn source(
+    basis: Basis<'_>,
+    id: &VersionId,
+    digest: TreeDigest,
+    target: &WorkspaceFacts,
+) -> Option<WorkspaceName> {
     let holders = target
         .accepts
         .iter()

@@ -22,14 +22,25 @@ struct FailureJson<'a> {
 pub fn render(failure: &Failure) -> String {
     let mut text = String::new();
     if !failure.diagnostics.is_empty() {
-        text.push_str(&crate::ui::diagnostics::render(&failure.diagnostics));
+        text.push_str(&crate::ui::diagnostics::render_text(
+            &failure.diagnostics,
+            crate::ui::diagnostics::Colour::Always,
+        ));
     }
-    text.push_str(&format!("{}: {}\n", paint(Tone::Bad, "error"), printable(&failure.message)));
+    text.push_str(&format!(
+        "{}: {}\n",
+        paint(Tone::Bad, "error"),
+        printable(&failure.message)
+    ));
     for cause in &failure.causes {
         text.push_str(&format!("  because: {}\n", printable(cause)));
     }
     for hint in &failure.hints {
-        text.push_str(&format!("{}: {}\n", paint(Tone::Strong, "help"), printable(hint)));
+        text.push_str(&format!(
+            "{}: {}\n",
+            paint(Tone::Strong, "help"),
+            printable(hint)
+        ));
     }
     text
 }

@@ -58,13 +58,20 @@ impl Terminal {
                 report.render(&mut page);
                 page.into_text()
             }
-            OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(report).map_err(io::Error::other)?),
+            OutputFormat::Json => format!(
+                "{}\n",
+                serde_json::to_string_pretty(report).map_err(io::Error::other)?
+            ),
             OutputFormat::Yaml => {
                 // Through JSON, so that both have the same fields whatever the serializer makes of enums.
                 let value = serde_json::to_value(report).map_err(io::Error::other)?;
                 serde_yaml::to_string(&value).map_err(io::Error::other)?
             }
-            OutputFormat::Name => report.names().iter().map(|name| format!("{}\n", printable(name))).collect(),
+            OutputFormat::Name => report
+                .names()
+                .iter()
+                .map(|name| format!("{}\n", printable(name)))
+                .collect(),
         };
         self.data(&text)
     }

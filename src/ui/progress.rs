@@ -21,7 +21,10 @@ impl fmt::Debug for Bar {
 
 impl Bar {
     fn set(&self, bar: Option<ProgressBar>) {
-        let mut current = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut current = self
+            .bar
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(old) = current.take() {
             old.finish_and_clear();
         }
@@ -32,7 +35,8 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&self, what: &str, total_bytes: Option<u64>) {
         let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(total_bytes, ProgressDrawTarget::stderr());
         bar.set_style(style);
         bar.set_message(what.to_owned());
@@ -40,7 +44,10 @@ impl Progress for Bar {
     }
 
     fn advance(&self, bytes: u64) {
-        let current = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let current = self
+            .bar
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(bar) = current.as_ref() {
             bar.inc(bytes);
         }

@@ -105,11 +105,17 @@ pub(crate) fn evidence_file(path: &str) -> String {
 
 /// Splits a file of entries into lines and checks their shape.
 pub(crate) fn split_lines(file: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-    let damaged = |reason: String| StoreError::Damaged { file: file.to_owned(), reason };
+    let damaged = |reason: String| StoreError::Damaged {
+        file: file.to_owned(),
+        reason,
+    };
     let Some(body) = bytes.strip_suffix(b"\n") else {
         return Err(damaged("its last line has no end".to_owned()));
     };
-    let lines: Vec<Vec<u8>> = body.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    let lines: Vec<Vec<u8>> = body
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect();
     for (number, line) in lines.iter().enumerate() {
         if line.is_empty() || line.len() > MAX_LINE_BYTES {
             return Err(damaged(format!("line {} is empty or too long", number + 1)));
@@ -124,11 +130,17 @@ pub(crate) fn split_lines(file: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Stor
 
 /// Checks what is to be appended.
 pub(crate) fn check_batch(batch: &Batch) -> Result<(), StoreError> {
-    let is_line = |line: &Vec<u8>| !line.is_empty() && line.len() <= MAX_LINE_BYTES && !line.contains(&b'\n');
+    let is_line =
+        |line: &Vec<u8>| !line.is_empty() && line.len() <= MAX_LINE_BYTES && !line.contains(&b'\n');
     if !batch.lines.iter().all(is_line) {
-        return Err(StoreError::Unwritable(format!("an entry is empty, has a line break, or is longer than {MAX_LINE_BYTES} bytes")));
+        return Err(StoreError::Unwritable(format!(
+            "an entry is empty, has a line break, or is longer than {MAX_LINE_BYTES} bytes"
+        )));
     }
-    batch.evidence.keys().try_for_each(|path| check_evidence_path(path))
+    batch
+        .evidence
+        .keys()
+        .try_for_each(|path| check_evidence_path(path))
 }
 
 /// Checks that a path of evidence stays below its folder.
@@ -138,6 +150,8 @@ pub(crate) fn check_evidence_path(path: &str) -> Result<(), StoreError> {
     if path.bytes().all(is_allowed) && path.split('/').all(is_part) {
         Ok(())
     } else {
-        Err(StoreError::Unwritable(format!("`{path}` is not a path of evidence")))
+        Err(StoreError::Unwritable(format!(
+            "`{path}` is not a path of evidence"
+        )))
     }
 }

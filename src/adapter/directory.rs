@@ -1,1 +1,0 @@
-//! Directories as workspaces.
