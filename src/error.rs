@@ -5,6 +5,11 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
+use crate::engine::book::BookError;
+use crate::engine::error::EngineError;
+use crate::git::error::GitError;
+use crate::ledger::log::LogError;
+use crate::ledger::store::StoreError;
 
 /// What kind of end it is. Decides the exit code, which is interface: documented, tested, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -146,6 +151,96 @@ pub trait OrFail<T> {
 impl<T, E: std::error::Error> OrFail<T> for std::result::Result<T, E> {
     fn or_fail(self, kind: FailureKind) -> Result<T> {
         self.map_err(|error| Failure::of(kind, &error))
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let kind = match &error {
+            GitError::Unavailable { .. } => FailureKind::Unavailable,
+            GitError::Conflict { .. } | GitError::NotDescendant { .. } => FailureKind::Conflict,
+            GitError::Refused { .. } => FailureKind::Denied,
+            _ => FailureKind::Invalid,
+        };
+        Self::of(kind, &error)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Git(error) => error.into(),
+            EngineError::Invalid(diagnostics) => {
+                Self::diagnostics(diagnostics).during("the governed files are not valid")
+            }
+            other => {
+                let failure = Self::of(kind_of(&other), &other);
+                match hint_of(&other) {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
+        }
+    }
+}
+
+fn kind_of(error: &EngineError) -> FailureKind {
+    match error {
+        EngineError::Log(LogError::Conflict)
+        | EngineError::TakenOver(_)
+        | EngineError::LeaseOver(_) => FailureKind::Conflict,
+        EngineError::Store(_)
+        | EngineError::Versioned(_)
+        | EngineError::Adapter(_)
+        | EngineError::Staging(_) => FailureKind::Unavailable,
+        EngineError::Log(LogError::Store(_)) | EngineError::File { .. } => FailureKind::Unavailable,
+        EngineError::Book(
+            BookError::Store(_) | BookError::Log(LogError::Store(StoreError::Unavailable(_))),
+        ) => FailureKind::Unavailable,
+        EngineError::NotAllowed { .. }
+        | EngineError::Rewritten { .. }
+        | EngineError::NothingAdopted(_) => FailureKind::Denied,
+        EngineError::Internal(_) | EngineError::Fold(_) | EngineError::Record(_) => {
+            FailureKind::Internal
+        }
+        EngineError::Git(_)
+        | EngineError::Book(_)
+        | EngineError::Log(_)
+        | EngineError::Invalid(_) => FailureKind::Invalid,
+        EngineError::Secret(_) | EngineError::EngineKey(_) | EngineError::NoBranch { .. } => {
+            FailureKind::Invalid
+        }
+        EngineError::UnknownEngine { .. } | EngineError::NoEnvironment(_) | EngineError::NoKeys => {
+            FailureKind::Invalid
+        }
+    }
+}
+
+fn hint_of(error: &EngineError) -> Option<&'static str> {
+    match error {
+        EngineError::Rewritten { .. } => {
+            Some("put the old history back; nothing is promoted from a history that was rewritten")
+        }
+        EngineError::NothingAdopted(_) => {
+            Some("`promote trust status` says what is missing; `promote trust sign` signs")
+        }
+        EngineError::UnknownEngine { .. } => Some(
+            "add the key to `engines` in `trust/root.yaml` and sign it with `promote trust sign`",
+        ),
+        EngineError::NotAllowed { .. } => Some(
+            "run this where the key of an engine for that environment is, or ask for another with `--to`",
+        ),
+        EngineError::NoBranch { .. } => {
+            Some("commit the repository first, or name another branch with `--branch`")
+        }
+        EngineError::NoEnvironment(_) => Some("`promote status` lists the environments"),
+        EngineError::Book(_) => {
+            Some("`promote verify` says more; nothing is done on a ledger that does not add up")
+        }
+        EngineError::LeaseOver(_) | EngineError::TakenOver(_) => {
+            Some("run `promote apply` again: it finds out from the workspace what was done")
+        }
+        _ => None,
     }
 }
 

@@ -304,6 +304,10 @@ impl Engine {
         if !self.record(&mut world)? {
             tracing::debug!("the ledger grew meanwhile; the next run records the denials");
         }
+        report
+            .run
+            .slots
+            .retain(|slot| allowed.contains(&slot.environment));
         report.run.recovered = recovered;
         report.run.ledger_size = self.book()?.state().size;
         Ok(report.run)

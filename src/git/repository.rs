@@ -192,7 +192,7 @@ impl Repository {
     }
 
     /// The repository's own folder (`.git`, or all of a bare one).
-    pub(super) fn git_directory(&self) -> &Path {
+    pub fn git_directory(&self) -> &Path {
         &self.shared.git_directory
     }
 
