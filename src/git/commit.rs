@@ -338,9 +338,6 @@ mod tests {
             Ok(signature)
         };
         let changes = changes(&[("a", Some("1"))]);
-        // The signer borrows from the test, so it cannot be sent; a plain function over text can.
-        let signature = std::sync::Mutex::new(sign);
-        let sign = |payload: &[u8]| (signature.lock().unwrap())(payload);
         let mut new = NewCommit {
             base: None,
             changes: &changes,

@@ -54,9 +54,9 @@ fn random_history(bench: &Bench, seed: u64) {
 
 /// Up to three of the newest commits; none for a new beginning.
 fn pick_parents(numbers: &mut Numbers, commits: &[String]) -> Vec<String> {
-    let recent: Vec<&str> = commits.iter().rev().take(4).map(String::as_str).collect();
+    let recent: Vec<&str> = commits.iter().rev().take(5).map(String::as_str).collect();
     let mut parents: Vec<String> = Vec::new();
-    for _ in 0..[0, 1, 1, 1, 1, 1, 2, 2, 2, 3][numbers.below(10)] {
+    for _ in 0..[0, 1, 1, 1, 2, 2, 2, 2, 3, 3][numbers.below(10)] {
         if recent.is_empty() {
             break;
         }
@@ -88,9 +88,9 @@ fn edit_one(bench: &Bench, numbers: &mut Numbers) {
         bench.git("r", &["update-index", "--force-remove", path]);
         return;
     }
-    bench.write("r/scratch", numbers.pick(&["1", "2", "3"]));
+    bench.write("r/scratch", numbers.pick(&["1", "2"]));
     let blob = bench.git("r", &["hash-object", "-w", "scratch"]);
-    let mode = numbers.pick(&["100644", "100644", "100755"]);
+    let mode = numbers.pick(&["100644", "100644", "100644", "100755"]);
     add(bench, mode, &blob, path);
 }
 
@@ -140,6 +140,75 @@ fn history_of_paths_is_that_of_git_log() {
             assert!(ours.iter().all(|email| all.contains(email)), "{path}");
         }
     }
+}
+
+#[test]
+fn of_a_change_made_on_two_sides_the_first_parents_counts_and_both_are_authors() {
+    let bench = Bench::new();
+    let repository = bench.init("r");
+    bench.write("r/a", "1");
+    bench.commit_all("r", "start");
+    for (branch, who) in [("left", "bob"), ("right", "cleo")] {
+        bench.git("r", &["checkout", "--quiet", "-b", branch, "main"]);
+        bench.write("r/a", "2");
+        bench.git_as(
+            who,
+            1_700_000_100,
+            "r",
+            &["commit", "--quiet", "-a", "-m", branch],
+        );
+    }
+    for (first, second) in [("left", "right"), ("right", "left")] {
+        bench.git("r", &["checkout", "--quiet", "--detach", first]);
+        bench.git("r", &["merge", "--quiet", "--no-ff", "-m", "both", second]);
+        let from = bench.head("r");
+        let expected = bench.git("r", &["rev-parse", first]);
+        let theirs = bench.git("r", &["log", "-1", "--format=%H", "--", "a"]);
+        let ours = repository.last_changes(&["a"], from).unwrap();
+        assert_eq!(
+            (ours["a"].to_string(), theirs),
+            (expected.clone(), expected)
+        );
+        let authors = &repository.authors_of(&["a"], from).unwrap()["a"];
+        let all = ["ann@example.com", "bob@example.com", "cleo@example.com"];
+        assert!(authors.iter().eq(all.iter()), "{authors:?}");
+    }
+}
+
+#[test]
+fn the_log_of_two_sides_is_sorted_by_date() {
+    let bench = Bench::new();
+    let repository = bench.init("r");
+    bench.write("r/a", "1");
+    bench.commit_all("r", "start");
+    for (branch, times) in [("left", [100, 400]), ("right", [200, 300])] {
+        bench.git("r", &["checkout", "--quiet", "-b", branch, "main"]);
+        for time in times {
+            bench.write("r/a", &time.to_string());
+            let arguments = ["commit", "--quiet", "-a", "-m", branch];
+            bench.git_as("bob", 1_700_000_000 + time, "r", &arguments);
+        }
+    }
+    bench.git(
+        "r",
+        &["merge", "--quiet", "--strategy=ours", "--no-commit", "left"],
+    );
+    bench.write("r/a", "both");
+    bench.git_as(
+        "ann",
+        1_700_000_500,
+        "r",
+        &["commit", "--quiet", "-a", "-m", "both"],
+    );
+    let log = repository.log("a", bench.head("r"), 9).unwrap();
+    let ours: Vec<String> = log.iter().map(|info| info.id.to_string()).collect();
+    let theirs = bench.git("r", &["log", "--format=%H", "--", "a"]);
+    assert_eq!(ours, theirs.lines().collect::<Vec<_>>());
+    let times: Vec<i64> = log
+        .iter()
+        .map(|info| info.time.as_second() % 1000)
+        .collect();
+    assert_eq!(times, [500, 400, 300, 200, 100, 0]);
 }
 
 #[test]
