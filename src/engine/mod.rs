@@ -15,6 +15,7 @@ pub mod reconcile;
 pub mod record;
 pub mod recover;
 pub mod registrations;
+pub mod rules;
 pub mod trust;
 pub mod workspaces;
 pub mod world;

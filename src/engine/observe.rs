@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::{
@@ -268,15 +269,35 @@ impl Engine {
     ) -> Result<Vec<TrustProblem>, EngineError> {
         let mut cache = crate::engine::world::ParseCache::default();
         match manifests_in_force(&mut cache, head, head, adoption) {
-            Ok(_) => Ok(Vec::new()),
-            Err(EngineError::Invalid(problems)) => Ok(problems
-                .iter()
-                .map(|problem| TrustProblem::Invalid(problem.loc.file.path.clone()))
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect()),
+            Ok((manifests, _)) => Ok(invalid_files(&crate::engine::rules::check(&manifests))),
+            Err(EngineError::Invalid(problems)) => Ok(invalid_files(&problems)),
             Err(error) => Err(error),
         }
+    }
+
+    /// The governed files of a commit, by path.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub fn governed_files(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<BTreeMap<TreePath, Sha256>, EngineError> {
+        let mut files = BTreeMap::new();
+        for entry in snapshot
+            .list("")?
+            .into_iter()
+            .filter(|entry| entry.kind.is_file() && is_governed(&entry.path))
+        {
+            if let (Ok(path), Some(bytes)) = (
+                entry.path.parse(),
+                snapshot.read(&entry.path, MAX_FILE_BYTES)?,
+            ) {
+                files.insert(path, Sha256::of(&bytes));
+            }
+        }
+        Ok(files)
     }
 
     /// Reads the trust files of a commit; a problem when they are missing or not valid.
@@ -300,27 +321,12 @@ impl Engine {
         else {
             return Ok(Err(TrustProblem::Invalid(TRUST_INDEX_PATH.to_owned())));
         };
-        let mut files = BTreeMap::new();
+        let files = self.governed_files(snapshot)?;
         let mut signatures = BTreeMap::new();
-        for entry in snapshot.list("")? {
-            if entry.kind.is_file() && is_governed(&entry.path) {
-                let (Ok(path), Some(bytes)) = (
-                    entry.path.parse(),
-                    snapshot.read(&entry.path, MAX_FILE_BYTES)?,
-                ) else {
-                    continue;
-                };
-                files.insert(path, Sha256::of(&bytes));
-            }
-            if entry.path.starts_with("trust/")
-                && entry.path.ends_with(".sig")
-                && entry.kind.is_file()
-            {
-                signatures.extend(
-                    snapshot
-                        .read(&entry.path, MAX_STATEMENT_BYTES)?
-                        .map(|bytes| (entry.path.clone(), bytes)),
-                );
+        for entry in snapshot.list("trust")? {
+            if entry.path.ends_with(".sig") && entry.kind.is_file() {
+                let bytes = snapshot.read(&entry.path, MAX_STATEMENT_BYTES)?;
+                signatures.extend(bytes.map(|bytes| (entry.path.clone(), bytes)));
             }
         }
         Ok(Ok(TrustFiles {
@@ -330,6 +336,17 @@ impl Engine {
             signatures,
         }))
     }
+}
+
+/// A problem for each file that something is wrong with.
+fn invalid_files(problems: &[Diagnostic]) -> Vec<TrustProblem> {
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    let paths: BTreeSet<String> = errors
+        .map(|problem| problem.loc.file.path.clone())
+        .collect();
+    paths.into_iter().map(TrustProblem::Invalid).collect()
 }
 
 /// What was seen besides the trust in force.

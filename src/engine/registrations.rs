@@ -10,7 +10,8 @@ use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
-use crate::flow::closure::{Basis, Labels, Registration};
+use crate::engine::world::World;
+use crate::flow::closure::{Basis, Explained, Labels, Registration};
 use crate::flow::permit::check_label;
 use crate::gate::evidence::SignatureFacts;
 use crate::git::snapshot::Snapshot;
@@ -20,7 +21,7 @@ use crate::manifest::repository::Repository;
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
-use crate::model::digest::{Checksums, Sha256};
+use crate::model::digest::{Checksums, FileList, Sha256};
 use crate::model::event::{Event, Registration as Registered};
 use crate::model::id::{DatasetName, PrincipalName};
 use crate::model::label::{Clearance, Label};
@@ -92,6 +93,34 @@ pub fn register(
         record_fresh(head, manifests, &labels, &id, producer, pending)?;
     }
     Ok(Outcome { labels, refused })
+}
+
+/// The label that a version would have if it were registered now, signed by somebody known.
+///
+/// # Errors
+///
+/// When evidence cannot be read.
+pub fn preview(
+    book: &Book,
+    world: &World,
+    id: &VersionId,
+    spec: &VersionSpec,
+    files: &FileList,
+) -> Result<Explained, EngineError> {
+    let mut known = known_versions(book, &world.manifests, world.state())?;
+    let files = files.records().iter().map(|record| record.sha256).collect();
+    let version = Known {
+        spec: spec.clone(),
+        files,
+        is_signed: true,
+        recorded: None,
+        order: NEW,
+    };
+    // The manifest does not exist yet; no manifest hashes to this.
+    known.insert((id.clone(), Sha256::of(b"")), version);
+    let labels = compute(&world.manifests, &known);
+    let explained = labels.get(spec.digest).cloned();
+    explained.ok_or_else(|| EngineError::Internal(format!("`{id}` has no label")))
 }
 
 /// A version is what it was first: one whose digest changed is passed over, and its author is told.

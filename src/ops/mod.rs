@@ -1,7 +1,14 @@
 //! Use cases, one file each. They know nothing of terminals: they take a context and a request, and answer with a report.
 
 pub mod apply;
+pub mod approve;
+pub mod check;
 pub mod commit;
 pub mod digest;
+pub mod init;
 pub mod person;
 pub mod plan;
+pub mod register;
+pub mod release;
+pub mod status;
+pub mod trust;

@@ -1,0 +1,346 @@
+//! `promote register`: bytes of a producer become a version.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::adapter::content::LocalContent;
+use crate::adapter::{AdapterError, AdapterErrorKind, Record, Written, transfer};
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::engine::registrations::preview;
+use crate::engine::world::World;
+use crate::error::{Failure, FailureKind, OrFail as _, Result};
+use crate::flow::closure::Explained;
+use crate::flow::permit::{Origin, permit};
+use crate::manifest::artifact::{ArtifactSpec, RiskTier};
+use crate::manifest::kind::version_kind_name;
+use crate::manifest::layout::{
+    path_of_artifact, path_of_checksums, path_of_signature, path_of_version,
+};
+use crate::manifest::version::VersionSpec;
+use crate::manifest::{API_VERSION, Manifest, Metadata};
+use crate::model::approval::MANIFEST_NAMESPACE;
+use crate::model::artifact::VersionId;
+use crate::model::digest::{FileList, TreeDigest, TreePath};
+use crate::model::id::{GroupName, MetricName, WorkspaceName};
+use crate::model::label::Label;
+use crate::model::lineage::Lineage;
+use crate::ops::commit::{Committed, NewFiles, commit};
+use crate::ops::digest::digest;
+use crate::ops::person::Person;
+
+/// What to register.
+#[derive(Debug, Clone)]
+pub struct RegisterRequest {
+    /// The name and version.
+    pub version: VersionId,
+    /// The folder or file with the bytes.
+    pub from: PathBuf,
+    /// The workspace that they were made in.
+    pub workspace: WorkspaceName,
+    /// What they were made from; `None` says that it is not known.
+    pub lineage: Option<Lineage>,
+    /// Measured quality.
+    pub metrics: BTreeMap<MetricName, f64>,
+    /// The model card among the files.
+    pub card: Option<TreePath>,
+    /// What the artifact is for, when it is new.
+    pub artifact: Option<NewArtifact>,
+    /// A branch of its own, for a pull request.
+    pub branch: Option<String>,
+}
+
+/// What is said of an artifact that is new.
+#[derive(Debug, Clone)]
+pub struct NewArtifact {
+    /// The group that answers for it.
+    pub owner: GroupName,
+    /// What it is meant to be used for.
+    pub purpose: String,
+    /// How much harm a mistake can do.
+    pub risk_tier: Option<RiskTier>,
+}
+
+/// What was registered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisterReport {
+    /// The name and version.
+    pub version: VersionId,
+    /// The digest.
+    pub digest: TreeDigest,
+    /// All bytes, counted.
+    pub size: u64,
+    /// The label that follows from the lineage.
+    pub label: Label,
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// Whether the bytes were there already.
+    pub written: Written,
+    /// The commit; `None` when the version is registered already, with the same bytes.
+    pub committed: Option<Committed>,
+    /// What may surprise.
+    pub warnings: Vec<String>,
+}
+
+/// Hashes, checks the flow rule, uploads, reads back, and commits the version's manifest.
+///
+/// # Errors
+///
+/// When the bytes cannot be an artifact, may not be in the workspace, or the version has other bytes already.
+pub async fn register(context: &Context, request: &RegisterRequest) -> Result<RegisterReport> {
+    // Phases: validate, authorize, act, record.
+    let files = digest(context, &request.from, None)?.files;
+    let mut engine = context.observer()?;
+    let world = engine.observe()?;
+    validate(&world, request, &files)?;
+    let person = Person::of(context, &world.people)?;
+    let spec = spec(request, &files);
+    let explained = preview(engine.book()?, &world, &request.version, &spec, &files)?;
+    let target = world
+        .workspace(&request.workspace)
+        .ok_or_else(|| no_workspace(&world, &request.workspace))?;
+    let permit = permit(files.digest(), &explained.label, &Origin::Producer, target)
+        .map_err(|denial| denied(&denial, &explained))?;
+    let adapter = engine.adapter(&world, &request.workspace)?;
+    let record = Record {
+        version: request.version.clone(),
+        digest: files.digest(),
+        files: files.clone(),
+    };
+    let written = adapter
+        .write(&permit, &record, &LocalContent::borrowed(&request.from))
+        .await
+        .map_err(|error| adapter_failure(&error))?;
+    transfer::verify(adapter.as_ref(), &request.version, &files)
+        .await
+        .map_err(|error| adapter_failure(&error))?;
+    let committed = record_version(
+        context,
+        &mut engine,
+        &world,
+        request,
+        &spec,
+        &files,
+        &person,
+    )?;
+    let mut warnings = Vec::new();
+    if request.lineage.is_none() {
+        warnings.push(format!(
+            "what it was made from is not known, so it counts as everything that `{}` may hold",
+            request.workspace
+        ));
+    }
+    Ok(RegisterReport {
+        version: request.version.clone(),
+        digest: files.digest(),
+        size: files.total_size(),
+        label: explained.label,
+        workspace: request.workspace.clone(),
+        written,
+        committed,
+        warnings,
+    })
+}
+
+fn validate(world: &World, request: &RegisterRequest, files: &FileList) -> Result<()> {
+    if let Some(known) = world.manifests.versions.get(&request.version) {
+        let digest = known.document.value.spec.digest;
+        if digest != files.digest() {
+            let failure = Failure::new(
+                FailureKind::Conflict,
+                format!(
+                    "`{}` is registered with other bytes: {digest}",
+                    request.version
+                ),
+            );
+            return Err(
+                failure.hint("versions never change; register these bytes under a new version")
+            );
+        }
+    }
+    if let Some(card) = request
+        .card
+        .as_ref()
+        .filter(|card| files.get(card).is_none())
+    {
+        let failure = Failure::new(
+            FailureKind::Invalid,
+            format!("there is no file `{card}` in `{}`", request.from.display()),
+        );
+        return Err(failure.hint("name the model card by its path inside the artifact"));
+    }
+    if let Some(metric) = request.metrics.iter().find(|(_, value)| !value.is_finite()) {
+        return Err(Failure::new(
+            FailureKind::Invalid,
+            format!("metric `{}` is not a finite number", metric.0),
+        ));
+    }
+    let lineage = request.lineage.iter();
+    if let Some(dataset) = lineage
+        .flat_map(|lineage| &lineage.datasets)
+        .find(|name| !world.manifests.datasets.contains_key(*name))
+    {
+        let names: Vec<&str> = world
+            .manifests
+            .datasets
+            .keys()
+            .map(crate::model::id::DatasetName::as_str)
+            .collect();
+        return Err(crate::ops::plan::unknown(
+            "dataset",
+            dataset.as_str(),
+            &names,
+        ));
+    }
+    let is_known = world
+        .manifests
+        .artifacts
+        .contains_key(&request.version.artifact);
+    if !is_known && request.artifact.is_none() {
+        let failure = Failure::new(
+            FailureKind::Invalid,
+            format!(
+                "`{}` is new, and nothing says what it is for",
+                request.version.artifact
+            ),
+        );
+        return Err(failure.hint("add `--owner GROUP --purpose TEXT`, or write its manifest first"));
+    }
+    Ok(())
+}
+
+fn spec(request: &RegisterRequest, files: &FileList) -> VersionSpec {
+    VersionSpec {
+        project: request.version.artifact.project.clone(),
+        version: request.version.version.clone(),
+        digest: files.digest(),
+        size: files.total_size(),
+        workspace: request.workspace.clone(),
+        lineage: request.lineage.clone(),
+        metrics: request.metrics.clone(),
+        card: request.card.clone(),
+    }
+}
+
+fn record_version(
+    context: &Context,
+    engine: &mut Engine,
+    world: &World,
+    request: &RegisterRequest,
+    spec: &VersionSpec,
+    files: &FileList,
+    person: &Person,
+) -> Result<Option<Committed>> {
+    if world.manifests.versions.contains_key(&request.version) {
+        return Ok(None);
+    }
+    let artifact = &request.version.artifact;
+    let manifest = Manifest {
+        api_version: API_VERSION.to_owned(),
+        kind: version_kind_name(artifact.kind).to_owned(),
+        metadata: Metadata {
+            name: artifact.name.clone(),
+            description: None,
+        },
+        spec: spec.clone(),
+    };
+    let text = serde_yaml::to_string(&manifest)
+        .or_fail(FailureKind::Internal)?
+        .into_bytes();
+    let path = path_of_version(&request.version);
+    let signature = person.sign(context, MANIFEST_NAMESPACE, &text)?;
+    let mut new = BTreeMap::from([
+        (path_of_signature(&path), signature.into_bytes()),
+        (
+            path_of_checksums(&request.version),
+            files.checksum_lines().into_bytes(),
+        ),
+        (path, text),
+    ]);
+    if let Some(new_artifact) = request
+        .artifact
+        .as_ref()
+        .filter(|_| !world.manifests.artifacts.contains_key(artifact))
+    {
+        new.insert(
+            path_of_artifact(artifact),
+            artifact_manifest(request, new_artifact)?,
+        );
+    }
+    let message = format!("register: {}", request.version);
+    commit(
+        context,
+        engine,
+        Some(person),
+        &NewFiles {
+            files: new,
+            message,
+            branch: request.branch.clone(),
+        },
+    )
+    .map(Some)
+}
+
+fn artifact_manifest(request: &RegisterRequest, new: &NewArtifact) -> Result<Vec<u8>> {
+    let artifact = &request.version.artifact;
+    let manifest = Manifest {
+        api_version: API_VERSION.to_owned(),
+        kind: crate::manifest::kind::artifact_kind_name(artifact.kind).to_owned(),
+        metadata: Metadata {
+            name: artifact.name.clone(),
+            description: None,
+        },
+        spec: ArtifactSpec {
+            project: artifact.project.clone(),
+            owner: new.owner.clone(),
+            purpose: new.purpose.clone(),
+            risk_tier: new.risk_tier,
+        },
+    };
+    Ok(serde_yaml::to_string(&manifest)
+        .or_fail(FailureKind::Internal)?
+        .into_bytes())
+}
+
+fn no_workspace(world: &World, name: &WorkspaceName) -> Failure {
+    let names: Vec<&str> = world.targets.keys().map(WorkspaceName::as_str).collect();
+    crate::ops::plan::unknown("workspace", name.as_str(), &names)
+}
+
+fn denied(denial: &crate::flow::permit::FlowDenial, explained: &Explained) -> Failure {
+    let failure = Failure::new(FailureKind::Denied, denial.to_string());
+    let unknown = explained.reasons.values().flatten().any(|reason| {
+        matches!(
+            reason,
+            crate::flow::closure::Reason::UnknownLineage
+                | crate::flow::closure::Reason::UnknownProducer
+        )
+    });
+    if unknown {
+        failure.hint("say what it was made from with `--input`; what is not known counts as the highest it could be")
+    } else {
+        failure.hint("train it where that data may be used, and register it there; bytes that were seen with a label keep it under every name")
+    }
+}
+
+fn adapter_failure(error: &AdapterError) -> Failure {
+    let kind = match error.kind {
+        AdapterErrorKind::AlreadyExists | AdapterErrorKind::Precondition => FailureKind::Conflict,
+        AdapterErrorKind::PermissionDenied => FailureKind::Denied,
+        AdapterErrorKind::Corrupt => FailureKind::Failed,
+        AdapterErrorKind::NotFound
+        | AdapterErrorKind::RateLimited
+        | AdapterErrorKind::Unsupported
+        | AdapterErrorKind::Unexpected => FailureKind::Unavailable,
+    };
+    let failure = Failure::of(kind, error);
+    match error.kind {
+        AdapterErrorKind::AlreadyExists => failure.hint(
+            "the workspace has other bytes under this version; register these under a new one",
+        ),
+        _ => failure,
+    }
+}
