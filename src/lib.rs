@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod attest;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;

@@ -1,5 +1,5 @@
 //! The `promote` program: everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    promote::cli::main()
 }

@@ -1,0 +1,47 @@
+//! `promote check`.
+
+use serde_json::json;
+
+use crate::cli::Exit;
+use crate::context::Context;
+use crate::error::{FailureKind, OrFail as _, Result};
+use crate::ops::check::check;
+use crate::ui::diagnostics::{Colour, render_json, render_summary, render_text};
+use crate::ui::report::{Page, Tone};
+use crate::ui::{OutputFormat, Terminal};
+
+/// Validate everything: manifests, patterns, flow, trust
+///
+/// Reads the work tree, so that it says what is wrong before you commit. All mistakes are reported at once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+#[expect(clippy::unused_async, reason = "all commands have one shape")]
+pub(crate) async fn run(terminal: &Terminal, context: &Context, _: &Args) -> Result<Exit> {
+    let report = check(context)?;
+    let text = match terminal.format() {
+        OutputFormat::Json | OutputFormat::Yaml => {
+            let json = json!({
+                "files": report.files,
+                "isValid": report.is_valid,
+                "diagnostics": render_json(&report.diagnostics),
+                "notAdopted": report.not_adopted,
+            });
+            format!("{}\n", serde_json::to_string_pretty(&json).or_fail(FailureKind::Internal)?)
+        }
+        OutputFormat::Name => report.diagnostics.iter().map(|problem| format!("{}\n", problem.loc.file.path)).collect(),
+        OutputFormat::Table => {
+            let mut page = Page::default();
+            for problem in &report.not_adopted {
+                page.mark(Tone::Waiting, "not in force:", problem);
+            }
+            match render_summary(&report.diagnostics) {
+                Some(summary) => page.line(summary),
+                None => page.mark(Tone::Good, "valid:", format!("{} files", report.files)),
+            }
+            format!("{}{}", render_text(&report.diagnostics, Colour::Always), page.into_text())
+        }
+    };
+    terminal.data(&text).or_fail(FailureKind::Unavailable)?;
+    Ok(if report.is_valid { Exit::Done } else { Exit::Ended(FailureKind::Invalid) })
+}

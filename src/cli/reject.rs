@@ -1,0 +1,36 @@
+//! `promote reject`.
+
+use crate::cli::{Exit, approve};
+use crate::context::Context;
+use crate::error::Result;
+use crate::model::approval::ApprovalDecision;
+use crate::model::period::Period;
+use crate::ops::approve::{Answer, DEFAULT_VALIDITY};
+use crate::ui::Terminal;
+
+/// Sign that a promotion may not go on
+///
+/// It stands until you approve the same promotion again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The promotion, as `promote plan` prints it
+    promotion: String,
+
+    /// Why not
+    #[arg(long)]
+    reason: String,
+
+    /// How long the statement is worth reading
+    #[arg(long, default_value = DEFAULT_VALIDITY, value_name = "DURATION")]
+    validity: Period,
+
+    /// Sign without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[expect(clippy::unused_async, reason = "all commands have one shape")]
+pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
+    let answer = Answer { promotion: args.promotion.clone(), decision: ApprovalDecision::Reject, meaning: args.reason.clone(), validity: args.validity };
+    approve::sign(terminal, context, &answer, args.yes)
+}

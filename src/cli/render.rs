@@ -1,0 +1,87 @@
+//! Parts of pages that several commands show.
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::reconcile::{SlotReport, SlotStatus};
+use crate::model::promotion::Promotion;
+use crate::model::verdict::{Decision, Verdict};
+use crate::ui::report::{Page, Tone};
+
+/// The word for a status.
+pub(crate) const fn status_word(status: SlotStatus) -> (&'static str, Tone) {
+    match status {
+        SlotStatus::UpToDate => ("up to date", Tone::Faint),
+        SlotStatus::Promoted => ("promoted", Tone::Good),
+        SlotStatus::Ready => ("ready", Tone::Good),
+        SlotStatus::Waiting => ("waiting", Tone::Waiting),
+        SlotStatus::AtWork => ("at work", Tone::Waiting),
+        SlotStatus::Unavailable => ("unavailable", Tone::Bad),
+        SlotStatus::Denied => ("denied", Tone::Bad),
+        SlotStatus::Errored => ("errored", Tone::Bad),
+        SlotStatus::Failed => ("failed", Tone::Bad),
+    }
+}
+
+/// One slot of a plan or a run: what happens to it, and what every gate that did not pass says.
+pub(crate) fn slot(page: &mut Page, report: &SlotReport) {
+    let (word, tone) = status_word(report.status);
+    let what = format!("{}@{} to {}", report.slot.artifact, report.version, report.slot.workspace);
+    page.mark(tone, &format!("{word:<11}"), what);
+    if let Some(promotion) = report.promotion.as_ref().filter(|_| report.status != SlotStatus::Promoted) {
+        page.line(format!("            promotion {}: {}", promotion.id.short(), movement(promotion)));
+    }
+    if let Some(reason) = &report.reason {
+        page.line(format!("            {reason}"));
+    }
+    if let Some(report) = &report.decision {
+        unmet_gates(page, report);
+    }
+}
+
+/// What a promotion does, in words.
+pub(crate) fn movement(promotion: &Promotion) -> String {
+    let from = promotion.from.as_ref().map_or_else(|| "from nowhere".to_owned(), |from| format!("from {from}"));
+    let replaces = promotion.replaces.map_or_else(|| "the first there".to_owned(), |digest| format!("replaces {}", digest.short()));
+    format!("{} {} {from}, {replaces}", promotion.direction, promotion.digest.short())
+}
+
+fn unmet_gates(page: &mut Page, decision: &Decision) {
+    for gate in &decision.gates {
+        let word = match &gate.verdict {
+            Verdict::Pass { .. } => continue,
+            Verdict::Pending { .. } => "needs",
+            Verdict::Deny { .. } => "denied",
+            Verdict::Unavailable { .. } => "unknown",
+        };
+        for fact in gate.verdict.facts() {
+            page.line(format!("            {word}: {}: {fact}", gate.gate));
+        }
+    }
+}
+
+/// Every gate's answer.
+pub(crate) fn gates(page: &mut Page, decision: &Decision) {
+    for gate in &decision.gates {
+        let (word, tone) = match &gate.verdict {
+            Verdict::Pass { .. } => ("pass", Tone::Good),
+            Verdict::Pending { .. } => ("pending", Tone::Waiting),
+            Verdict::Deny { .. } => ("deny", Tone::Bad),
+            Verdict::Unavailable { .. } => ("unavailable", Tone::Bad),
+        };
+        let mut facts = gate.verdict.facts().iter();
+        page.mark(tone, &format!("  {word:<11}"), format!("{:<21} {}", gate.gate, facts.next().map_or("", String::as_str)));
+        for fact in facts {
+            page.line(format!("{:36}{fact}", ""));
+        }
+    }
+}
+
+/// What is passed over, and why.
+pub(crate) fn notes(page: &mut Page, not_adopted: &[String], ignored: &[Diagnostic]) {
+    for problem in not_adopted {
+        page.mark(Tone::Waiting, "not in force:", problem);
+    }
+    for problem in ignored {
+        let (line, column) = problem.loc.line_and_column();
+        page.mark(Tone::Waiting, "passed over:", format!("{}:{line}:{column}: {}", problem.loc.file.path, problem.message));
+    }
+}
