@@ -151,34 +151,34 @@ impl Draft {
         match (place, file.content.clone()) {
             (Place::Topology, Some(Content::Topology(document))) => self.topology = Some(document),
             (Place::TrustRoot, Some(Content::TrustRoot(document))) => {
-                self.trust_root = Some(document)
+                self.trust_root = Some(document);
             }
             (Place::TrustIndex, Some(Content::TrustIndex(document))) => {
-                self.trust_index = Some(document)
+                self.trust_index = Some(document);
             }
             (Place::Workspace(name), Some(Content::Workspace(document))) => {
-                insert(&mut self.workspaces, name, document)
+                insert(&mut self.workspaces, name, document);
             }
             (Place::Dataset(name), Some(Content::Dataset(document))) => {
-                insert(&mut self.datasets, name, document)
+                insert(&mut self.datasets, name, document);
             }
             (Place::Artifact(id), Some(Content::Artifact(document))) => {
-                insert(&mut self.artifacts, id, document)
+                insert(&mut self.artifacts, id, document);
             }
             (Place::Version(id), Some(Content::Version(document))) => {
-                insert(&mut self.versions, id, document)
+                insert(&mut self.versions, id, document);
             }
             (Place::Checksums(id), Some(Content::Checksums(checksums))) => {
-                insert(&mut self.checksums, id, checksums)
+                insert(&mut self.checksums, id, checksums);
             }
             (Place::Release(id), Some(Content::Release(document))) => {
-                insert(&mut self.releases, id, document)
+                insert(&mut self.releases, id, document);
             }
             (Place::Policy(name), Some(Content::Policy(document))) => {
-                insert(&mut self.policies, name, document)
+                insert(&mut self.policies, name, document);
             }
             (Place::Freeze(name), Some(Content::Freeze(document))) => {
-                insert(&mut self.freezes, name, document)
+                insert(&mut self.freezes, name, document);
             }
             // Unreadable files, signatures, and content that does not fit its place, which `parse_file` never makes.
             _ => {}

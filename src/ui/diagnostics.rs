@@ -178,3 +178,94 @@ pub fn render_json(diagnostics: &[Diagnostic]) -> serde_json::Value {
     };
     sorted(diagnostics).iter().map(json).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::SourceFile;
+
+    fn diagnostics() -> Vec<Diagnostic> {
+        let text = format!(
+            "a: b\n{}\tc\u{1b}[2J: d\u{e9}f{}\n",
+            "x".repeat(500),
+            "y".repeat(500)
+        );
+        let file = Arc::new(SourceFile {
+            path: "b\u{1b}.yaml".to_owned(),
+            text,
+        });
+        let at = |span| Loc {
+            file: Arc::clone(&file),
+            span,
+        };
+        vec![
+            Diagnostic::warning("later", at(505..511), "two\u{202e}").hint("do \u{7}this"),
+            Diagnostic::error("earlier", at(3..4), "one"),
+            Diagnostic::error("earlier", at(3..4), "one"),
+        ]
+    }
+
+    #[test]
+    fn text_is_sorted_short_and_holds_no_control_characters() {
+        let text = render_text(&diagnostics(), Colour::Never);
+        assert!(
+            text.lines().all(|line| line.chars().count() < 200),
+            "{text}"
+        );
+        assert!(
+            !text
+                .chars()
+                .any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{text:?}"
+        );
+        assert!(text.starts_with("error[earlier]: one\n --> b\\u{1b}.yaml:1:4\n  |\n1 | a: b\n  |    ^\n\nwarning[later]: two\\u{202e}\n --> b\\u{1b}.yaml:2:"), "{text}");
+        assert_eq!(text.matches("earlier").count(), 1);
+        assert!(text.ends_with("= help: do \\u{7}this\n\n"), "{text}");
+        assert_eq!(
+            render_summary(&diagnostics()).as_deref(),
+            Some("1 error and 1 warning")
+        );
+    }
+
+    #[test]
+    fn colour_is_all_that_colour_adds() {
+        let coloured = render_text(&diagnostics(), Colour::Always);
+        assert!(coloured.contains("\u{1b}["));
+        let plain = anstream::adapter::strip_str(&coloured).to_string();
+        assert_eq!(plain, render_text(&diagnostics(), Colour::Never));
+    }
+
+    #[test]
+    fn json_names_the_place_and_the_text() {
+        let json = render_json(&diagnostics());
+        assert_eq!(
+            json[0],
+            serde_json::json!({
+                "severity": "error", "code": "earlier", "message": "one", "path": "b\u{1b}.yaml",
+                "line": 1, "column": 4, "text": "b", "hints": []
+            })
+        );
+        assert_eq!(json.as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn places_outside_the_text_or_inside_a_character_are_rendered_without_them() {
+        let file = Arc::new(SourceFile {
+            path: "a".to_owned(),
+            text: "\u{e9}".to_owned(),
+        });
+        for span in [0..0, 1..2, 0..1, 2..2, 7..9] {
+            let diagnostic = Diagnostic::error(
+                "x",
+                Loc {
+                    file: Arc::clone(&file),
+                    span,
+                },
+                "y",
+            );
+            assert!(render_text(&[diagnostic], Colour::Never).starts_with("error[x]: y\n"));
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! The integration tests: one binary, one module a subject.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::disallowed_methods,
     reason = "tests panic to fail, and read and write the files that they compare"
 )]

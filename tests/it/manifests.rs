@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use promote::diagnostic::Diagnostic;
+use promote::manifest::parsed::parse_file;
 use promote::manifest::repository::Repository;
 use promote::ui::diagnostics::{Colour, render_summary, render_text};
+
+use proptest::prelude::*;
 
 use crate::support::{assert_file, files_under, root};
 
@@ -152,4 +155,71 @@ fn every_missing_file_of_a_repository_is_named() {
          error[missing-file]: the repository has no `trust/root.yaml`\n--> trust/root.yaml\n = help: without it nobody may sign anything; `promote init` writes one\n\n\
          2 errors\n"
     );
+}
+
+/// Text that means something to YAML or to manifests.
+fn fragment() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "- ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "&a ",
+        "*a",
+        "!!str ",
+        "|\n",
+        "\"",
+        "'",
+        "#",
+        "~",
+        "yes",
+        "1.10",
+        "? ",
+        "---\n",
+        "%",
+        ",",
+        "\t",
+        "spec:",
+        "kind: Freeze",
+        "x-a: 1",
+        "gate: ",
+        "once: ",
+        "[[[[[[",
+        "\u{202e}",
+        "\u{feff}",
+        "\r\n",
+        "name: a",
+        "production",
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_manifest_is_read_or_explained(
+        file in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, prop::collection::vec(fragment(), 0..3)), 1..4),
+    ) {
+        let files: Vec<_> = base().into_iter().collect();
+        let (path, bytes) = file.get(&files);
+        let mut text: Vec<char> = String::from_utf8(bytes.clone()).unwrap().chars().collect();
+        for (at, length, fragments) in edits {
+            let start = at.index(text.len() + 1);
+            let end = (start + length).min(text.len());
+            text.splice(start..end, fragments.concat().chars());
+        }
+        let text: String = text.into_iter().collect();
+        let parsed = parse_file(path, text.as_bytes()).unwrap();
+        prop_assert!(parsed.content.is_some() || !parsed.diagnostics.is_empty());
+        for diagnostic in &parsed.diagnostics {
+            prop_assert!(diagnostic.loc.file.text.get(diagnostic.loc.span.clone()).is_some(), "{diagnostic:?}");
+        }
+        prop_assert_eq!(parsed.diagnostics.is_empty(), render_text(&parsed.diagnostics, Colour::Never).is_empty());
+    }
 }

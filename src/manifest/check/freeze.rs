@@ -30,7 +30,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
                 }
                 WindowSpec::Once(_) => {}
                 WindowSpec::Recurring(recurring) => {
-                    found.extend(check_recurring(document, index, recurring))
+                    found.extend(check_recurring(document, index, recurring));
                 }
             }
         }

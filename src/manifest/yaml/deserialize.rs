@@ -114,7 +114,7 @@ impl State<'_> {
         self.progress.borrow_mut().incomplete.insert(node.id);
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.progress.borrow().diagnostics.len() >= MAX_PROBLEMS
     }
 

@@ -41,7 +41,7 @@ impl<T> Document<T> {
 
     /// The place of a key of a mapping, by its text, which may hold any character.
     #[must_use]
-    pub fn entry(&self, pointer: &str, key: impl ToString) -> Loc {
+    pub fn entry(&self, pointer: &str, key: &impl ToString) -> Loc {
         self.key_at(&format!("{pointer}/{}", escape(&key.to_string())))
     }
 
@@ -116,6 +116,6 @@ mod tests {
         assert_eq!(at("/spec/missing/more"), "spec");
         assert_eq!(at("/spec/tags/7"), "tags");
         assert_eq!(document.key_at("/spec/list/0/d").text(), "d");
-        assert_eq!(document.entry("/spec", "a/b").text(), "a/b");
+        assert_eq!(document.entry("/spec", &"a/b").text(), "a/b");
     }
 }

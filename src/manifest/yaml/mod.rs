@@ -12,11 +12,14 @@ mod node;
 mod parse;
 mod reader;
 mod scalar;
+mod source;
+mod syntax;
 
 pub use deserialize::{RequiredFields, deserialize};
 pub use document::Document;
 pub use node::{Node, Value};
-pub use parse::{MAX_DEPTH, MAX_NODES, parse, source_file};
+pub use parse::{MAX_DEPTH, MAX_NODES, parse};
+pub use source::source_file;
 
 /// The prefix of fields that are skipped everywhere: room for other tools.
 pub const EXTENSION_PREFIX: &str = "x-";

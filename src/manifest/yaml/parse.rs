@@ -8,8 +8,8 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrI
 
 use super::node::{Node, Value};
 use super::scalar;
+use super::syntax::{is_about_tabs, syntax_words};
 use crate::diagnostic::{Diagnostic, Loc, SourceFile};
-use crate::manifest::MAX_MANIFEST_BYTES;
 
 /// The deepest nesting of lists and mappings.
 pub const MAX_DEPTH: usize = 32;
@@ -20,81 +20,6 @@ pub const MAX_NODES: usize = 10_000;
 pub(super) const MAX_PROBLEMS: usize = 32;
 /// The most uses of aliases, anchors and tags that are reported of one document.
 const MAX_EXTRAS: usize = 8;
-
-/// Takes the bytes of a file for text.
-///
-/// # Errors
-///
-/// When there are more than [`MAX_MANIFEST_BYTES`], they are not UTF-8, or characters are among them that hide what is
-/// written: control characters and those that turn the direction of text.
-pub fn source_file(path: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Vec<Diagnostic>> {
-    let file = |text: String| {
-        Arc::new(SourceFile {
-            path: path.to_owned(),
-            text,
-        })
-    };
-    let whole = |code, message: String| {
-        let loc = Loc {
-            file: file(String::new()),
-            span: 0..0,
-        };
-        vec![Diagnostic::error(code, loc, message)]
-    };
-    if bytes.len() > MAX_MANIFEST_BYTES {
-        let message = format!(
-            "the file has {} bytes, and a manifest has at most {MAX_MANIFEST_BYTES}",
-            bytes.len()
-        );
-        return Err(whole("too-large", message));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes
-            .iter()
-            .take(error.valid_up_to())
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        let message =
-            format!("the file is not UTF-8: line {line} holds bytes that are no character");
-        whole("not-utf8", message)
-    })?;
-    let file = file(text.strip_prefix('\u{FEFF}').unwrap_or(text).to_owned());
-    let refused = refused_characters(&file);
-    if refused.is_empty() {
-        Ok(file)
-    } else {
-        Err(refused)
-    }
-}
-
-/// The characters that no manifest holds, even in comments: what a reviewer sees must be what is read.
-fn refused_characters(file: &Arc<SourceFile>) -> Vec<Diagnostic> {
-    let is_refused = |character: char| {
-        let is_layout = matches!(character, '\n' | '\r' | '\t');
-        let is_invisible = matches!(character,
-            '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-        (character.is_control() && !is_layout) || is_invisible
-    };
-    let found = file
-        .text
-        .char_indices()
-        .filter(|(_, character)| is_refused(*character));
-    let diagnostic = |(start, character): (usize, char)| {
-        let loc = Loc {
-            file: Arc::clone(file),
-            span: start..start + character.len_utf8(),
-        };
-        let message = format!(
-            "the character `{}` is invisible or changes how the text around it is shown",
-            character.escape_unicode()
-        );
-        Diagnostic::error("hidden-character", loc, message).hint(
-            "remove it; in a quoted string it can be written as an escape, such as \"\\u202E\"",
-        )
-    };
-    found.take(8).map(diagnostic).collect()
-}
 
 /// Parses the text of a file: one document of the subset that manifests use.
 ///
@@ -125,6 +50,11 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Vec<Diagnostic>> {
     }
 }
 
+/// What stops the parser. Boxed, as it is large and rare.
+type Stop = Box<Diagnostic>;
+/// Reads what is inside a collection, given where it starts; tells where it ends.
+type ReadInside<'a> = fn(&mut Builder<'a>, usize) -> Result<(Value, usize), Stop>;
+
 /// Builds the tree. Problems that leave the structure intact are collected; others stop it.
 struct Builder<'a> {
     file: &'a Arc<SourceFile>,
@@ -134,9 +64,6 @@ struct Builder<'a> {
     problems: Vec<Diagnostic>,
     extras: usize,
 }
-
-/// What stops the parser. Boxed, as it is large and rare.
-type Stop = Box<Diagnostic>;
 
 impl<'a> Builder<'a> {
     fn document(&mut self) -> Result<Node, Stop> {
@@ -223,7 +150,7 @@ impl<'a> Builder<'a> {
     fn nested(
         &mut self,
         start: &Range<usize>,
-        read: fn(&mut Self, usize) -> Result<(Value, usize), Stop>,
+        read: ReadInside<'a>,
     ) -> Result<(Value, Range<usize>), Stop> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -399,40 +326,4 @@ fn byte_range(span: &Span) -> Range<usize> {
 fn end_of(span: &Span, last: usize) -> usize {
     let range = byte_range(span);
     if range.is_empty() { last } else { range.end }
-}
-
-/// Plain words, and a way out, for the mistakes that people make; the parser's own words for the rest.
-fn syntax_words(kind: &ErrorKind) -> (String, Option<&'static str>) {
-    match kind {
-        kind if is_about_tabs(kind) => (
-            "a tab stands where spaces are needed".to_owned(),
-            Some("indent with spaces"),
-        ),
-        ErrorKind::MappingValueNotAllowed => (
-            "`:` is not expected here".to_owned(),
-            Some("put a value that holds `: ` in quotes, or indent the line as its neighbours are"),
-        ),
-        ErrorKind::UnclosedQuotedScalar => ("the quote is never closed".to_owned(), None),
-        ErrorKind::UnclosedFlowCollection { open } => (format!("`{open}` is never closed"), None),
-        ErrorKind::DirectiveDisallowed => (
-            "directives are not part of manifests".to_owned(),
-            Some("remove the line that starts with `%`"),
-        ),
-        ErrorKind::SimpleKeyExpected | ErrorKind::ExpectedBlockMappingKey => (
-            "a `key: value` line is expected here".to_owned(),
-            Some("check the indentation and the `:` after the key"),
-        ),
-        other => (format!("this is not YAML: {other}"), None),
-    }
-}
-
-const fn is_about_tabs(kind: &ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::TabNotAllowed
-            | ErrorKind::TabInBlockIndentation
-            | ErrorKind::TabInIndentation
-            | ErrorKind::TabAtBlockScalarStart
-            | ErrorKind::TabInPlainScalar
-    )
 }

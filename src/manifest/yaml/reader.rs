@@ -124,6 +124,9 @@ impl<'a> Reader<'_, 'a> {
         }
         let mut misspelt = Vec::new();
         for (key, _) in entries {
+            if self.state.is_full() {
+                break;
+            }
             let text = key.scalar_text().unwrap_or("");
             if !fields.contains(&text) && !text.starts_with(EXTENSION_PREFIX) {
                 misspelt.extend(did_you_mean(text, fields.iter().copied()));

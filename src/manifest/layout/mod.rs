@@ -1,10 +1,13 @@
 //! Paths of the promotion repository: what a file is by where it stands, and the other way round.
 
+mod unexpected;
+
+pub use unexpected::explain_unexpected;
+
 use std::fmt;
 
 use semver::Version;
 
-use crate::diagnostic::did_you_mean;
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, PrincipalName, WorkspaceName};
 
@@ -175,7 +178,8 @@ fn classify_artifact(artifact: ArtifactId, file: &str) -> Option<Place> {
     if file.strip_suffix(".yaml") == Some(artifact.kind.as_str()) {
         return Some(Place::Artifact(artifact));
     }
-    let suffixes: [(&str, fn(VersionId) -> Place); 3] = [
+    type MakePlace = fn(VersionId) -> Place;
+    let suffixes: [(&str, MakePlace); 3] = [
         (".yaml.sig", Place::VersionSignature),
         (".yaml", Place::Version),
         (".sha256", Place::Checksums),
@@ -276,57 +280,6 @@ pub fn path_of(place: &Place) -> String {
     }
 }
 
-/// What each of our folders holds.
-const FOLDERS: [(&str, &str); 10] = [
-    ("workspaces", "workspaces/<name>.yaml"),
-    ("datasets", "datasets/<name>.yaml"),
-    (
-        "models",
-        "models/<project>/<name>/model.yaml or models/<project>/<name>/<version>.yaml",
-    ),
-    (
-        "pipelines",
-        "pipelines/<project>/<name>/pipeline.yaml or pipelines/<project>/<name>/<version>.yaml",
-    ),
-    (
-        "components",
-        "components/<project>/<name>/component.yaml or components/<project>/<name>/<version>.yaml",
-    ),
-    (
-        "runtimes",
-        "runtimes/<project>/<name>/runtime.yaml or runtimes/<project>/<name>/<version>.yaml",
-    ),
-    (
-        "releases",
-        "releases/<environment>/<project>/<kind>/<name>.yaml",
-    ),
-    ("policies", "policies/<environment>.yaml"),
-    ("freezes", "freezes/<name>.yaml"),
-    ("trust", "trust/root.yaml or trust/index.yaml"),
-];
-
-/// Why a file that [`classify`] does not know should not stand where it does, as a hint; `None` when it may.
-///
-/// A YAML file in one of our folders was meant to count, so ignoring it would be a silent gap.
-#[must_use]
-pub fn explain_unexpected(path: &str) -> Option<String> {
-    let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
-    if !is_yaml || classify(path).is_some() {
-        return None;
-    }
-    let renamed = path.strip_suffix(".yml").map(|stem| format!("{stem}.yaml"));
-    if let Some(renamed) = renamed.filter(|renamed| classify(renamed).is_some()) {
-        return Some(format!("rename it to `{renamed}`"));
-    }
-    let Some((folder, _)) = path.split_once('/') else {
-        return did_you_mean(path, [TOPOLOGY_PATH]).map(|meant| format!("did you mean `{meant}`?"));
-    };
-    let expected = FOLDERS.iter().find(|(name, _)| *name == folder)?.1;
-    Some(format!(
-        "manifests here are {expected}; names are lowercase letters, digits, `-`, `_` and `.`"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,40 +308,6 @@ mod tests {
             assert_eq!(
                 classify(path).map(|place| path_of(&place)).as_deref(),
                 Some(path)
-            );
-            assert_eq!(explain_unexpected(path), None);
-        }
-    }
-
-    #[test]
-    fn a_yaml_file_in_our_folders_counts_or_is_explained() {
-        for path in [
-            "workspaces/dev.yml",
-            "workspaces/Dev.yaml",
-            "workspaces/a/b.yaml",
-            "models/retail/churn/1.2.yaml",
-            "models/retail/churn/01.2.0.yaml",
-            "models/retail/churn/modell.yaml",
-            "releases/prod/retail/churn.yaml",
-            "releases/prod/retail/models/churn.yaml",
-            "trust/roots.yaml",
-            "promote.yml",
-            "promot.yaml",
-        ] {
-            assert_eq!(classify(path), None, "{path}");
-            assert!(explain_unexpected(path).is_some(), "{path}");
-        }
-        for path in [
-            "README.md",
-            ".github/workflows/ci.yaml",
-            "docker-compose.yaml",
-            "models/README.md",
-            "models/retail/churn/notes.txt",
-        ] {
-            assert_eq!(
-                (classify(path), explain_unexpected(path)),
-                (None, None),
-                "{path}"
             );
         }
     }
