@@ -202,3 +202,50 @@ pub static REQUIRED_FIELDS: LazyLock<RequiredFields> = LazyLock::new(|| {
     }
     required
 });
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::manifest::layout::classify;
+
+    #[test]
+    fn kinds_have_names_schemas_and_paths_of_their_own() {
+        let distinct = |field: fn(&KindDef) -> &'static str| {
+            KINDS.iter().map(field).collect::<BTreeSet<_>>().len()
+        };
+        assert_eq!(distinct(|kind| kind.name), KINDS.len());
+        assert_eq!(distinct(|kind| kind.schema_name), KINDS.len());
+        assert_eq!(distinct(|kind| kind.path), KINDS.len());
+    }
+
+    #[test]
+    fn the_path_of_a_kind_is_classified_as_that_kind() {
+        for kind in &KINDS {
+            let path = [
+                ("<version>", "1.0.0"),
+                ("<kind>", "model"),
+                ("<project>", "p"),
+                ("<environment>", "e"),
+                ("<name>", "n"),
+            ]
+            .iter()
+            .fold(kind.path.to_owned(), |path, (word, example)| {
+                path.replace(word, example)
+            });
+            let place = classify(&path).unwrap();
+            assert_eq!(kind_name_at(&place), Some(kind.name));
+        }
+    }
+
+    #[test]
+    fn required_fields_are_known_of_generic_and_nested_structs() {
+        let of = |name: &str| REQUIRED_FIELDS.of(name).collect::<Vec<_>>();
+        assert_eq!(of("Manifest"), ["apiVersion", "kind", "metadata", "spec"]);
+        assert_eq!(of("Metadata"), ["name"]);
+        assert_eq!(of("RoleSpec"), ["groups", "threshold"]);
+        assert_eq!(of("LedgerSpec"), Vec::<&str>::new());
+        assert_eq!(of("RecurringSpec"), ["cron", "duration", "timeZone"]);
+    }
+}

@@ -22,6 +22,7 @@ use crate::manifest::workspace::Workspace;
 use crate::manifest::yaml::Document;
 use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::digest::Checksums;
+use crate::model::environment::EnvironmentOrder;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, WorkspaceName};
 
 /// A promotion repository whose files are valid and agree with each other and with the topology's pattern.
@@ -113,9 +114,12 @@ impl Repository {
         (repository.filter(|_| !has_errors), diagnostics)
     }
 
-    /// Whether every workspace and policy there is could be read and belongs to an environment.
+    /// Whether the environments have an order, and every workspace and policy there is could be read and belongs to one.
     fn is_whole(&self, places: &BTreeSet<Place>) -> bool {
         let environments = &self.topology.value.spec.environments;
+        if EnvironmentOrder::new(environments.clone()).is_none() {
+            return false;
+        }
         let mut workspaces = self.workspaces.values();
         workspaces.all(|workspace| environments.contains(&workspace.value.spec.environment))
             && places.iter().all(|place| match place {

@@ -92,3 +92,21 @@ fn demand_production(
         problem.hint(format!("add `production` to the clearance of a workspace of `{environment}`"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_has_one_row() {
+        // Matched without `_`, so that a new pattern is noticed here.
+        let row = |name: PatternName| match name {
+            PatternName::MultiEnvironment => 0,
+            PatternName::RestrictedData => 1,
+        };
+        for (index, pattern) in PATTERNS.iter().enumerate() {
+            assert_eq!(row(pattern.name), index);
+            assert!(!pattern.summary.is_empty());
+        }
+    }
+}

@@ -1,10 +1,11 @@
-//! A manifest's name and its path say the same.
+//! A manifest's name and its path say the same, and the trust root is that of this topology.
 
 use std::fmt::Display;
 
 use super::Facts;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::manifest::yaml::Document;
+use crate::model::id::TopologyName;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let repository = facts.repository;
@@ -29,9 +30,33 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
             document.at("/metadata/name")
         }));
     }
+    found.extend(trust(facts));
     found.extend(artifacts(facts));
     found.extend(releases(facts));
     found
+}
+
+/// The trust root and its index are those of this topology, not of another one.
+fn trust(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let name = &facts.repository.topology.value.metadata.name;
+    let root = &facts.repository.trust_root;
+    let index = facts.repository.trust_index.as_ref();
+    let names = [
+        Some((&root.value.metadata.name, root.at("/metadata/name"))),
+        index.map(|index| (&index.value.metadata.name, index.at("/metadata/name"))),
+    ];
+    let report = |(said, loc): (&TopologyName, Loc)| {
+        let message =
+            format!("this is for the topology `{said}`, and promote.yaml describes `{name}`");
+        Diagnostic::error("other-topology", loc, message)
+            .hint(format!("write `{name}`, and have it signed again"))
+    };
+    names
+        .into_iter()
+        .flatten()
+        .filter(|(said, _)| *said != name)
+        .map(report)
+        .collect()
 }
 
 fn artifacts(facts: &Facts<'_>) -> Vec<Diagnostic> {

@@ -328,8 +328,12 @@ impl<'a> serde::Deserializer<'a> for Reader<'_, 'a> {
         self.placed(visitor.visit_borrowed_str(self.node.scalar_text().unwrap_or("")))
     }
 
+    fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
     serde::forward_to_deserialize_any! {
         <V: Visitor<'a>>
-        i128 u128 bytes byte_buf unit unit_struct tuple_struct ignored_any
+        i128 u128 bytes byte_buf unit unit_struct tuple_struct
     }
 }
