@@ -15,7 +15,7 @@ use crate::git::address::Address;
 use crate::git::identity::Identity;
 use crate::git::program::GitProgram;
 use crate::git::repository::{Remote, Repository};
-use crate::ledger::key::Signer;
+use crate::ledger::signer::Signer;
 use crate::progress::Progress;
 use crate::redact::Secret;
 

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::book::BookError;
 use crate::engine::error::EngineError;
 use crate::git::error::GitError;
-use crate::ledger::log::LogError;
+use crate::ledger::log::LedgerError;
 use crate::ledger::store::StoreError;
 
 /// What kind of end it is. Decides the exit code, which is interface: documented, tested, never reused.
@@ -186,16 +186,18 @@ impl From<EngineError> for Failure {
 
 fn kind_of(error: &EngineError) -> FailureKind {
     match error {
-        EngineError::Log(LogError::Conflict)
+        EngineError::Log(LedgerError::Store(StoreError::Conflict))
         | EngineError::TakenOver(_)
         | EngineError::LeaseOver(_) => FailureKind::Conflict,
         EngineError::Store(_)
         | EngineError::Versioned(_)
         | EngineError::Adapter(_)
         | EngineError::Staging(_) => FailureKind::Unavailable,
-        EngineError::Log(LogError::Store(_)) | EngineError::File { .. } => FailureKind::Unavailable,
+        EngineError::Log(LedgerError::Store(_)) | EngineError::File { .. } => {
+            FailureKind::Unavailable
+        }
         EngineError::Book(
-            BookError::Store(_) | BookError::Log(LogError::Store(StoreError::Unavailable(_))),
+            BookError::Store(_) | BookError::Log(LedgerError::Store(StoreError::Unavailable(_))),
         ) => FailureKind::Unavailable,
         EngineError::NotAllowed { .. }
         | EngineError::Rewritten { .. }

@@ -76,7 +76,14 @@ commands! {
 #[command(name = "promote", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     /// The promotion repository: a path or an address
-    #[arg(long, short = 'C', global = true, env = "PROMOTE_REPOSITORY", default_value = ".", value_name = "PATH|URL")]
+    #[arg(
+        long,
+        short = 'C',
+        global = true,
+        env = "PROMOTE_REPOSITORY",
+        default_value = ".",
+        value_name = "PATH|URL"
+    )]
     repository: String,
 
     /// The remote whose branches count; `none` for those of the repository itself [default: origin, if there is one]
@@ -84,7 +91,13 @@ struct Cli {
     remote: Option<String>,
 
     /// The branch that says what should be where
-    #[arg(long = "main-branch", global = true, env = "PROMOTE_BRANCH", default_value = "main", value_name = "NAME")]
+    #[arg(
+        long = "main-branch",
+        global = true,
+        env = "PROMOTE_BRANCH",
+        default_value = "main",
+        value_name = "NAME"
+    )]
     main_branch: String,
 
     /// How data is printed
@@ -92,15 +105,32 @@ struct Cli {
     output: OutputFormat,
 
     /// A folder for staged bytes, locks and mirrors [default: inside `.git`, or below the XDG state folder]
-    #[arg(long = "state", global = true, env = "PROMOTE_STATE", value_name = "DIR")]
+    #[arg(
+        long = "state",
+        global = true,
+        env = "PROMOTE_STATE",
+        value_name = "DIR"
+    )]
     state: Option<PathBuf>,
 
     /// The engine's key: `file:PATH`, `env:NAME` or `command:PROGRAM`
-    #[arg(long, global = true, env = "PROMOTE_ENGINE_KEY", hide_env_values = true, value_name = "REF")]
+    #[arg(
+        long,
+        global = true,
+        env = "PROMOTE_ENGINE_KEY",
+        hide_env_values = true,
+        value_name = "REF"
+    )]
     engine_key: Option<SecretRef>,
 
     /// The log's key, in the same form
-    #[arg(long, global = true, env = "PROMOTE_LOG_KEY", hide_env_values = true, value_name = "REF")]
+    #[arg(
+        long,
+        global = true,
+        env = "PROMOTE_LOG_KEY",
+        hide_env_values = true,
+        value_name = "REF"
+    )]
     log_key: Option<SecretRef>,
 
     /// The SSH key you sign with; a public key if an agent holds the private one [default: ~/.ssh/id_ed25519]
@@ -129,7 +159,11 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { FailureKind::Usage.exit_code() } else { 0 };
+            let code = if error.use_stderr() {
+                FailureKind::Usage.exit_code()
+            } else {
+                0
+            };
             // Nothing can be done when standard error is gone.
             drop(error.print());
             return ExitCode::from(code);
@@ -138,7 +172,10 @@ pub fn main() -> ExitCode {
     start_logging(cli.verbose);
     let terminal = Terminal::new(cli.output);
     let context = context(&cli);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(dispatch(&cli.command, &terminal, &context)),
         Err(error) => Err(Failure::of(FailureKind::Internal, &error)),
@@ -164,14 +201,20 @@ pub fn command() -> clap::Command {
 fn show(terminal: &Terminal, failure: &Failure) {
     let text = match terminal.format() {
         OutputFormat::Json => failure::render_json(failure),
-        OutputFormat::Table | OutputFormat::Yaml | OutputFormat::Name => failure::render(failure).trim_end().to_owned(),
+        OutputFormat::Table | OutputFormat::Yaml | OutputFormat::Name => {
+            failure::render(failure).trim_end().to_owned()
+        }
     };
     // Nothing can be done when standard error is gone.
     drop(terminal.note(&text));
 }
 
 fn context(cli: &Cli) -> Context {
-    let progress: Arc<dyn Progress> = if cli.quiet { Arc::new(Silent) } else { Arc::new(Bar::default()) };
+    let progress: Arc<dyn Progress> = if cli.quiet {
+        Arc::new(Silent)
+    } else {
+        Arc::new(Bar::default())
+    };
     let environment = Environment::from_process();
     let watcher = watcher(&environment);
     let settings = Settings {
@@ -183,7 +226,13 @@ fn context(cli: &Cli) -> Context {
         log_key: cli.log_key.clone(),
         signing_key: cli.signing_key.clone(),
     };
-    Context { clock: Arc::new(SystemClock), environment, progress, watcher, settings }
+    Context {
+        clock: Arc::new(SystemClock),
+        environment,
+        progress,
+        watcher,
+        settings,
+    }
 }
 
 /// In a debug build, a process that kills itself after a step, so that tests see what a power cut leaves.
@@ -221,8 +270,12 @@ fn start_logging(verbose: u8) {
         1 => "promote=info",
         _ => "promote=debug",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("PROMOTE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PROMOTE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     // A second subscriber in one process is of no use and no harm.
     drop(subscriber.try_init());
 }

@@ -9,18 +9,23 @@ pub(crate) fn artifact(text: &str, kind: ArtifactKind) -> Result<ArtifactId> {
         Some((project, name)) if !name.contains('/') => format!("{project}/{kind}/{name}"),
         Some(_) | None => text.to_owned(),
     };
-    whole.parse().map_err(|error: crate::model::id::IdError| Failure::of(FailureKind::Usage, &error))
+    whole
+        .parse()
+        .map_err(|error: crate::model::id::IdError| Failure::of(FailureKind::Usage, &error))
 }
 
 /// A version: an artifact, `@`, and a version.
 pub(crate) fn version(text: &str) -> Result<VersionId> {
     let Some((name, number)) = text.rsplit_once('@') else {
         let failure = Failure::new(FailureKind::Usage, format!("`{text}` names no version"));
-        return Err(failure.hint("write `PROJECT/NAME@VERSION`, such as `wildlife/penguin-species@1.0.0`"));
+        return Err(
+            failure.hint("write `PROJECT/NAME@VERSION`, such as `wildlife/penguin-species@1.0.0`")
+        );
     };
     let artifact = artifact(name, ArtifactKind::Model)?;
     let version = number.parse().map_err(|error: semver::Error| {
-        Failure::of(FailureKind::Usage, &error).during(format!("`{number}` is not a semantic version"))
+        Failure::of(FailureKind::Usage, &error)
+            .during(format!("`{number}` is not a semantic version"))
     })?;
     Ok(VersionId { artifact, version })
 }

@@ -24,10 +24,21 @@ pub(crate) const fn status_word(status: SlotStatus) -> (&'static str, Tone) {
 /// One slot of a plan or a run: what happens to it, and what every gate that did not pass says.
 pub(crate) fn slot(page: &mut Page, report: &SlotReport) {
     let (word, tone) = status_word(report.status);
-    let what = format!("{}@{} to {}", report.slot.artifact, report.version, report.slot.workspace);
+    let what = format!(
+        "{}@{} to {}",
+        report.slot.artifact, report.version, report.slot.workspace
+    );
     page.mark(tone, &format!("{word:<11}"), what);
-    if let Some(promotion) = report.promotion.as_ref().filter(|_| report.status != SlotStatus::Promoted) {
-        page.line(format!("            promotion {}: {}", promotion.id.short(), movement(promotion)));
+    if let Some(promotion) = report
+        .promotion
+        .as_ref()
+        .filter(|_| report.status != SlotStatus::Promoted)
+    {
+        page.line(format!(
+            "            promotion {}: {}",
+            promotion.id.short(),
+            movement(promotion)
+        ));
     }
     if let Some(reason) = &report.reason {
         page.line(format!("            {reason}"));
@@ -39,9 +50,19 @@ pub(crate) fn slot(page: &mut Page, report: &SlotReport) {
 
 /// What a promotion does, in words.
 pub(crate) fn movement(promotion: &Promotion) -> String {
-    let from = promotion.from.as_ref().map_or_else(|| "from nowhere".to_owned(), |from| format!("from {from}"));
-    let replaces = promotion.replaces.map_or_else(|| "the first there".to_owned(), |digest| format!("replaces {}", digest.short()));
-    format!("{} {} {from}, {replaces}", promotion.direction, promotion.digest.short())
+    let from = promotion
+        .from
+        .as_ref()
+        .map_or_else(|| "from nowhere".to_owned(), |from| format!("from {from}"));
+    let replaces = promotion.replaces.map_or_else(
+        || "the first there".to_owned(),
+        |digest| format!("replaces {}", digest.short()),
+    );
+    format!(
+        "{} {} {from}, {replaces}",
+        promotion.direction,
+        promotion.digest.short()
+    )
 }
 
 fn unmet_gates(page: &mut Page, decision: &Decision) {
@@ -68,7 +89,15 @@ pub(crate) fn gates(page: &mut Page, decision: &Decision) {
             Verdict::Unavailable { .. } => ("unavailable", Tone::Bad),
         };
         let mut facts = gate.verdict.facts().iter();
-        page.mark(tone, &format!("  {word:<11}"), format!("{:<21} {}", gate.gate, facts.next().map_or("", String::as_str)));
+        page.mark(
+            tone,
+            &format!("  {word:<11}"),
+            format!(
+                "{:<21} {}",
+                gate.gate,
+                facts.next().map_or("", String::as_str)
+            ),
+        );
         for fact in facts {
             page.line(format!("{:36}{fact}", ""));
         }
@@ -82,6 +111,13 @@ pub(crate) fn notes(page: &mut Page, not_adopted: &[String], ignored: &[Diagnost
     }
     for problem in ignored {
         let (line, column) = problem.loc.line_and_column();
-        page.mark(Tone::Waiting, "passed over:", format!("{}:{line}:{column}: {}", problem.loc.file.path, problem.message));
+        page.mark(
+            Tone::Waiting,
+            "passed over:",
+            format!(
+                "{}:{line}:{column}: {}",
+                problem.loc.file.path, problem.message
+            ),
+        );
     }
 }

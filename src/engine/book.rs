@@ -10,8 +10,9 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::people::People;
 use crate::engine::record::{self, RecordError, TrustedEngine};
 use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
-use crate::ledger::key::{KeyError, Signer, Verifier};
-use crate::ledger::log::{Log, LogError};
+use crate::ledger::key::{KeyError, Verifier};
+use crate::ledger::log::{LedgerError, Log};
+use crate::ledger::signer::Signer;
 use crate::ledger::store::{Store, StoreError};
 use crate::manifest::layout::{Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
@@ -31,7 +32,7 @@ pub enum BookError {
     Store(#[from] StoreError),
     /// The log does not add up.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(#[from] LedgerError),
     /// A key in the trust root is not one.
     #[error("the log key in `trust/root.yaml` is not a verifier key")]
     LogKey(#[from] KeyError),

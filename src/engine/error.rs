@@ -8,7 +8,7 @@ use crate::engine::book::BookError;
 use crate::engine::record::RecordError;
 use crate::fs::versioned::VersionedError;
 use crate::git::error::GitError;
-use crate::ledger::log::LogError;
+use crate::ledger::log::LedgerError;
 use crate::ledger::store::StoreError;
 use crate::plan::state::FoldError;
 
@@ -23,7 +23,7 @@ pub enum EngineError {
     Book(#[from] BookError),
     /// The ledger cannot be appended to.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(#[from] LedgerError),
     /// The ledger's store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

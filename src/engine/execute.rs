@@ -17,7 +17,7 @@ use crate::flow::permit::{Origin, permit};
 use crate::fs::durable::{self, LockFile};
 use crate::fs::staging::StagedTree;
 use crate::gate::RULES_VERSION;
-use crate::ledger::log::LogError;
+use crate::ledger::store::StoreError;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{Event, Intent, Judgement, Outcome};
@@ -267,7 +267,7 @@ impl Engine {
                 return Ok(());
             }
         }
-        Err(EngineError::Log(LogError::Conflict))
+        Err(EngineError::Log(StoreError::Conflict.into()))
     }
 
     /// Appends everything that is pending in a world. False: somebody else was faster, and nothing was appended.
@@ -299,7 +299,7 @@ impl Engine {
                 self.book_mut()?.refresh()?;
                 Ok(true)
             }
-            Err(LogError::Conflict) => Ok(false),
+            Err(error) if error.is_conflict() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

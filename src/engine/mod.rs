@@ -34,7 +34,7 @@ use crate::git::branch::Branch;
 use crate::git::identity::Identity;
 use crate::git::repository::Repository;
 use crate::git::snapshot::Snapshot;
-use crate::ledger::key::Signer;
+use crate::ledger::signer::Signer;
 use crate::ledger::store::Store;
 use crate::ledger::store::branch::BranchStore;
 use crate::ledger::store::directory::DirectoryStore;
@@ -260,9 +260,9 @@ impl Engine {
 
     fn open_store(&self, spec: &LedgerSpec) -> Result<Box<dyn Store>, EngineError> {
         match (spec.store, &spec.path) {
-            (LedgerStoreKind::Directory, Some(path)) => Ok(Box::new(DirectoryStore::open(
-                &self.places.base.join(path),
-            )?)),
+            (LedgerStoreKind::Directory, Some(path)) => {
+                Ok(Box::new(DirectoryStore::new(self.places.base.join(path))))
+            }
             (LedgerStoreKind::Directory, None) => Err(EngineError::Internal(
                 "`spec.ledger.path` is missing in `promote.yaml`".to_owned(),
             )),

@@ -8,8 +8,9 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::ledger::key::{Signer, Verifier};
+use crate::ledger::key::Verifier;
 use crate::ledger::note::{Note, NoteError};
+use crate::ledger::signer::Signer;
 use crate::model::digest::Sha256;
 
 /// Why bytes are not a checkpoint, or not one of this ledger.

@@ -6,4 +6,5 @@ pub mod log;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod signer;
 pub mod store;

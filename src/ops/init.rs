@@ -16,7 +16,7 @@ use crate::git::commit::NewCommit;
 use crate::git::identity::{Identity, init_repository};
 use crate::git::program::GitProgram;
 use crate::git::repository::Repository;
-use crate::ledger::key::Signer;
+use crate::ledger::signer::Signer;
 use crate::manifest::topology::PatternName;
 use crate::model::id::{PrincipalName, TopologyName};
 use crate::ops::trust;

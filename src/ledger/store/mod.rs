@@ -2,12 +2,21 @@
 
 pub mod branch;
 pub mod directory;
+mod layout;
+
+#[cfg(test)]
+mod conformance;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 /// The number of lines in each file of entries.
 pub const LINES_PER_FILE: u64 = 256;
+
+/// The longest entry line, in bytes without its newline: tiles of C2SP tlog-tiles hold lengths of 16 bits.
+pub const MAX_LINE_BYTES: usize = 65_535;
+/// The largest evidence file, in bytes.
+pub const MAX_EVIDENCE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How much a ledger holds, and which state of the store that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,76 +91,4 @@ pub trait Store: Debug + Send {
     ///
     /// [`StoreError::Conflict`] when it is not; then nothing was written.
     fn append(&mut self, expected: &Head, batch: &Batch) -> Result<Head, StoreError>;
-}
-
-/// The folder of the files of entries.
-pub(crate) const ENTRIES_FOLDER: &str = "ledger/entries";
-/// The path of the checkpoint.
-pub(crate) const CHECKPOINT_PATH: &str = "ledger/checkpoint";
-/// The longest line, in bytes: what an entry bundle of C2SP tlog-tiles can hold.
-pub const MAX_LINE_BYTES: usize = 65_535;
-/// The largest file that is read, in bytes: a full file of the longest lines.
-pub(crate) const MAX_FILE_BYTES: usize = 256 * (MAX_LINE_BYTES + 1) + (64 << 20);
-
-/// The path of a file of entries.
-pub(crate) fn entries_path(number: u64) -> String {
-    format!("{ENTRIES_FOLDER}/{number:03}.jsonl")
-}
-
-/// The path of a piece of evidence.
-pub(crate) fn evidence_file(path: &str) -> String {
-    format!("evidence/{path}")
-}
-
-/// Splits a file of entries into lines and checks their shape.
-pub(crate) fn split_lines(file: &str, bytes: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-    let damaged = |reason: String| StoreError::Damaged {
-        file: file.to_owned(),
-        reason,
-    };
-    let Some(body) = bytes.strip_suffix(b"\n") else {
-        return Err(damaged("its last line has no end".to_owned()));
-    };
-    let lines: Vec<Vec<u8>> = body
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::to_vec)
-        .collect();
-    for (number, line) in lines.iter().enumerate() {
-        if line.is_empty() || line.len() > MAX_LINE_BYTES {
-            return Err(damaged(format!("line {} is empty or too long", number + 1)));
-        }
-    }
-    if u64::try_from(lines.len()).is_ok_and(|count| count <= LINES_PER_FILE) {
-        Ok(lines)
-    } else {
-        Err(damaged(format!("it has more than {LINES_PER_FILE} lines")))
-    }
-}
-
-/// Checks what is to be appended.
-pub(crate) fn check_batch(batch: &Batch) -> Result<(), StoreError> {
-    let is_line =
-        |line: &Vec<u8>| !line.is_empty() && line.len() <= MAX_LINE_BYTES && !line.contains(&b'\n');
-    if !batch.lines.iter().all(is_line) {
-        return Err(StoreError::Unwritable(format!(
-            "an entry is empty, has a line break, or is longer than {MAX_LINE_BYTES} bytes"
-        )));
-    }
-    batch
-        .evidence
-        .keys()
-        .try_for_each(|path| check_evidence_path(path))
-}
-
-/// Checks that a path of evidence stays below its folder.
-pub(crate) fn check_evidence_path(path: &str) -> Result<(), StoreError> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-    let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
-    if path.bytes().all(is_allowed) && path.split('/').all(is_part) {
-        Ok(())
-    } else {
-        Err(StoreError::Unwritable(format!(
-            "`{path}` is not a path of evidence"
-        )))
-    }
 }
