@@ -73,7 +73,7 @@ commands! {
 ///
 /// See the whole story on a real model, in a folder of its own: `promote demo`.
 #[derive(Debug, Parser)]
-#[command(name = "promote", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "promote", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     /// The promotion repository: a path or an address
     #[arg(

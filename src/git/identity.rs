@@ -100,6 +100,24 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// Makes the index hold what a commit holds, so that files of the work tree with the same bytes count as unchanged.
+    ///
+    /// # Errors
+    ///
+    /// When the commit is not here, or the index cannot be written.
+    pub fn reset_index(&self, commit: git2::Oid) -> Result<(), GitError> {
+        let objects = self.objects();
+        let reset = || {
+            let tree = objects.find_commit(commit)?.tree()?;
+            let mut index = objects.index()?;
+            index.read_tree(&tree)?;
+            index.write()
+        };
+        reset().map_err(GitError::objects(self.name(), "writing the index"))
+    }
+}
+
 /// Makes a repository with a work tree at a path, or opens the one that is there. The first commit will be on
 /// `branch`. Templates of the user are not used: they may bring hooks.
 ///

@@ -261,6 +261,7 @@ fn first_commit(
     };
     let id = repository.commit_files(commit)?;
     repository.advance(&context.settings.branch, None, id)?;
+    repository.reset_index(id)?;
     Ok(id.to_string())
 }
 
