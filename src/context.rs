@@ -109,9 +109,19 @@ impl Context {
         repository.map_err(|error| Failure::from(error).hint("name the promotion repository with `--repository PATH`, or make one with `promote init DIR`"))
     }
 
-    fn git_program(&self) -> GitProgram {
+    /// The `git` program, with the identity that the environment names.
+    #[must_use]
+    pub fn git_program(&self) -> GitProgram {
+        let names = [
+            "GIT_AUTHOR_NAME",
+            "GIT_AUTHOR_EMAIL",
+            "GIT_COMMITTER_NAME",
+            "GIT_COMMITTER_EMAIL",
+        ];
+        let value = |name: &str| Some((name.to_owned(), self.environment.get(name)?.to_owned()));
         GitProgram {
             deadline: GIT_DEADLINE,
+            environment: names.into_iter().filter_map(value).collect(),
             ..GitProgram::default()
         }
     }

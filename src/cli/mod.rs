@@ -53,6 +53,7 @@ commands! {
     approve => Approve,
     check => Check,
     completions => Completions,
+    demo => Demo,
     digest => Digest,
     explain => Explain,
     init => Init,

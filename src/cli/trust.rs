@@ -9,7 +9,7 @@ use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::model::id::{GroupName, PrincipalName};
-use crate::ops::trust::{NewKey, SignReport, TrustReport, add_key, sign, status};
+use crate::ops::trust::{NewKey, SignReport, TrustReport, add_key, commit_signed, sign, status};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -25,8 +25,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Pin the governed files of the work tree and sign with your key; commit what it writes
-    Sign,
+    /// Pin the governed files of the work tree and sign with your key
+    Sign {
+        /// Commit what was written, too
+        #[arg(long)]
+        commit: bool,
+    },
     /// Say what is in force, and what stands in the way of the rest
     Status,
     /// Add a person, a key or memberships to the trust root; sign it afterwards
@@ -63,7 +67,13 @@ struct AddKey {
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     match &args.action {
-        Action::Sign => terminal.report(&sign(context)?),
+        Action::Sign { commit } => {
+            let report = sign(context)?;
+            if *commit {
+                commit_signed(context)?;
+            }
+            terminal.report(&report)
+        }
         Action::Status => {
             let report = status(context)?;
             terminal.report(&report).or_fail(FailureKind::Unavailable)?;

@@ -28,6 +28,16 @@ impl Environment {
         self.variables.get(OsStr::new(name))?.to_str()
     }
 
+    /// The same variables, with some added or changed.
+    #[must_use]
+    pub fn with(&self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut with = self.clone();
+        let changed = variables.into_iter();
+        with.variables
+            .extend(changed.map(|(name, value)| (name.into(), value.into())));
+        with
+    }
+
     /// A command that sees these variables and no others. The program is looked for in their `PATH`.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {

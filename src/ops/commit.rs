@@ -18,8 +18,8 @@ const TRIES: usize = 5;
 /// What to commit, and where to.
 #[derive(Debug, Clone)]
 pub struct NewFiles {
-    /// The files by path.
-    pub files: BTreeMap<String, Vec<u8>>,
+    /// The files by path; `None` removes one.
+    pub files: BTreeMap<String, Option<Vec<u8>>>,
     /// The message.
     pub message: String,
     /// A branch of its own, for a pull request; the followed branch when left out.
@@ -54,11 +54,6 @@ pub fn commit(
     let author = context.committer(repository)?;
     let main = context.settings.branch.as_str();
     let branch = new.branch.as_deref().unwrap_or(main);
-    let changes: BTreeMap<String, Option<Vec<u8>>> = new
-        .files
-        .iter()
-        .map(|(path, bytes)| (path.clone(), Some(bytes.clone())))
-        .collect();
     let sign = |bytes: &[u8]| match person {
         Some(person) => person
             .sign(context, GIT_NAMESPACE, bytes)
@@ -78,7 +73,7 @@ pub fn commit(
         }
         let commit = NewCommit {
             base,
-            changes: &changes,
+            changes: &new.files,
             message: &new.message,
             author: &author,
             time: context.clock.now(),

@@ -14,7 +14,6 @@ use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::fs::durable;
 use crate::git::commit::NewCommit;
 use crate::git::identity::{Identity, init_repository};
-use crate::git::program::GitProgram;
 use crate::git::repository::Repository;
 use crate::ledger::signer::Signer;
 use crate::manifest::topology::PatternName;
@@ -67,7 +66,7 @@ pub struct InitReport {
 pub fn init(context: &Context, request: &InitRequest) -> Result<InitReport> {
     let directory = &request.directory;
     check_empty(directory)?;
-    let repository = init_repository(directory, &context.settings.branch, GitProgram::default())?;
+    let repository = init_repository(directory, &context.settings.branch, context.git_program())?;
     let secrets = repository.git_directory().join(LOCAL_FOLDER);
     durable::create_private_dir(&secrets).map_err(|error| cannot_write(&secrets, &error))?;
     let signing_key = signing_key(context, &secrets, &request.principal)?;

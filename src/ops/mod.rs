@@ -4,6 +4,7 @@ pub mod apply;
 pub mod approve;
 pub mod check;
 pub mod commit;
+pub mod demo;
 pub mod digest;
 pub mod init;
 pub mod person;

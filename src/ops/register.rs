@@ -253,12 +253,12 @@ fn record_version(
     let path = path_of_version(&request.version);
     let signature = person.sign(context, MANIFEST_NAMESPACE, &text)?;
     let mut new = BTreeMap::from([
-        (path_of_signature(&path), signature.into_bytes()),
+        (path_of_signature(&path), Some(signature.into_bytes())),
         (
             path_of_checksums(&request.version),
-            files.checksum_lines().into_bytes(),
+            Some(files.checksum_lines().into_bytes()),
         ),
-        (path, text),
+        (path, Some(text)),
     ]);
     if let Some(new_artifact) = request
         .artifact
@@ -267,7 +267,7 @@ fn record_version(
     {
         new.insert(
             path_of_artifact(artifact),
-            artifact_manifest(request, new_artifact)?,
+            Some(artifact_manifest(request, new_artifact)?),
         );
     }
     let message = format!("register: {}", request.version);

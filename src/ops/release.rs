@@ -203,8 +203,8 @@ fn write_release(
         let person = Person::of(context, &world.people)?;
         let signature = person.sign(context, RELEASE_NAMESPACE, &text)?;
         let files = BTreeMap::from([
-            (path_of_signature(&path), signature.into_bytes()),
-            (path.clone(), text),
+            (path_of_signature(&path), Some(signature.into_bytes())),
+            (path.clone(), Some(text)),
         ]);
         let message = format!("release: {} to {}", asked.version, asked.environment);
         Some(commit(

@@ -28,6 +28,7 @@ use crate::model::approval::{
 };
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::id::{GroupName, PrincipalName};
+use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::person::Person;
 
 /// The most files that a work tree may have below its governed folders.
@@ -121,6 +122,63 @@ pub fn sign(context: &Context) -> Result<SignReport> {
         changed: changed.iter().map(ToString::to_string).collect(),
         root: root_sha256,
     })
+}
+
+/// Commits the governed and trust files of the work tree as they are.
+///
+/// # Errors
+///
+/// When there is no work tree, or the commit cannot be pushed.
+pub fn commit_signed(context: &Context) -> Result<Committed> {
+    let tree = work_tree(context)?;
+    let (root, _) = read_root(&tree)?;
+    let person = Person::of(context, &People::of(&root.spec))?;
+    let engine = context.observer()?;
+    let repository = engine.repository();
+    let branch = context.settings.branch.as_str();
+    let head = repository.fetch(&[branch])?.get(branch).copied().flatten();
+    let mut files: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
+    if let Some(head) = head {
+        let listed = repository.snapshot(head)?.list("")?;
+        files.extend(
+            listed
+                .into_iter()
+                .filter(|entry| is_signed_for(&entry.path))
+                .map(|entry| (entry.path, None)),
+        );
+    }
+    let names = durable::read_dir_names(&tree.join("trust"), MAX_GOVERNED_FILES);
+    let names = names.map_err(|error| cannot_use(&tree.join("trust"), &error))?;
+    let trust = names.into_iter().map(|name| format!("trust/{name}"));
+    for path in governed_files(&tree)?
+        .into_keys()
+        .map(|path| path.to_string())
+        .chain(trust)
+    {
+        let bytes = read(&tree, &path)?;
+        files.insert(path, bytes);
+    }
+    let message = "trust: governed files, signed".to_owned();
+    let committed = commit(
+        context,
+        &engine,
+        Some(&person),
+        &NewFiles {
+            files,
+            message,
+            branch: None,
+        },
+    )?;
+    // What was committed is what the work tree has, so nothing of it is changed or left behind.
+    repository.reset_index(committed.commit.parse().or_fail(FailureKind::Internal)?)?;
+    Ok(Committed {
+        left_alone: Vec::new(),
+        ..committed
+    })
+}
+
+fn is_signed_for(path: &str) -> bool {
+    is_governed(path) || path.starts_with("trust/")
 }
 
 /// What is in force, and what stands in the way of the rest.
