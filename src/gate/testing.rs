@@ -11,7 +11,7 @@ use crate::gate::evidence::{
 };
 use crate::gate::find;
 use crate::manifest::freeze::{FreezeSpec, OnceSpec, WindowSpec};
-use crate::manifest::policy::{GateSpec, RollbackSpec};
+use crate::manifest::policy::{GateSpec, Params, RollbackSpec};
 use crate::model::approval::{Approval, ApprovalDecision};
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{GroupName, PrincipalName};
@@ -41,7 +41,7 @@ pub(crate) fn specs(gates: &[Value]) -> Vec<GateSpec> {
         let gate = params.remove("gate").unwrap();
         GateSpec {
             gate: gate.as_str().unwrap().to_owned(),
-            params: params.into_iter().collect(),
+            params: Params::new(params),
         }
     };
     gates.iter().map(spec).collect()
@@ -78,6 +78,7 @@ impl TestEvidence {
             from: Some("qa".parse().unwrap()),
             replaces: Some(digest('b')),
             direction: Direction::Forward,
+            release: Sha256::of(b"release"),
             slot,
         };
         Self {
