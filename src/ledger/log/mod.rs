@@ -125,6 +125,26 @@ impl Log {
         })
     }
 
+    /// Lets the ledger be added to.
+    pub fn sign_with(&mut self, signer: Signer) {
+        self.signer = Some(signer);
+    }
+
+    /// Names what was read or written last; empty before the first entry of some stores.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        &self.head.revision
+    }
+
+    /// Names what is in the store now, without reading entries. Other than [`Log::revision`] when somebody appended.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told.
+    pub fn newest_revision(&mut self) -> Result<String, LedgerError> {
+        Ok(self.store.head()?.revision)
+    }
+
     /// All entries, in order.
     #[must_use]
     pub fn entries(&self) -> &[Vec<u8>] {
