@@ -7,6 +7,7 @@ pub mod book;
 pub mod error;
 pub mod evidence;
 pub mod execute;
+pub mod heads;
 pub mod inbox;
 pub mod observe;
 pub mod pending;
@@ -23,6 +24,7 @@ pub mod world;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::attest::engine_key::EngineKey;
 use crate::clock::Clock;
@@ -140,10 +142,12 @@ pub struct Engine {
     keys: Option<EngineKey>,
     signer: Option<Signer>,
     book: Option<Book>,
+    ledger_store: Option<LedgerStoreKind>,
     start: Option<TrustRootSpec>,
     cache: ParseCache,
     progress: Arc<dyn Progress>,
     watcher: Arc<dyn Watcher>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Engine {
@@ -166,10 +170,12 @@ impl Engine {
             keys,
             signer,
             book: None,
+            ledger_store: None,
             start: None,
             cache: ParseCache::default(),
             progress,
             watcher: Arc::new(Unwatched),
+            stop: Arc::default(),
         }
     }
 
@@ -178,6 +184,19 @@ impl Engine {
     pub fn watched_by(mut self, watcher: Arc<dyn Watcher>) -> Self {
         self.watcher = watcher;
         self
+    }
+
+    /// The engine, with a flag that makes it begin nothing more once it is set. A run then ends the attempt it is at, and
+    /// reports what is left as it stands.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Whether nothing more is to be begun.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 
     /// The promotion repository.
@@ -254,7 +273,13 @@ impl Engine {
             .map(|document| document.value.spec.ledger)
             .unwrap_or_default();
         let store = self.open_store(&spec)?;
-        self.book = Some(Book::open(store, self.start.as_ref(), self.signer.take())?);
+        let mut book = Book::open(store, self.start.as_ref(), None)?;
+        // Only now, so that a look that fails here does not cost the key.
+        if let Some(signer) = self.signer.take() {
+            book.log_mut().sign_with(signer);
+        }
+        self.book = Some(book);
+        self.ledger_store = Some(spec.store);
         Ok(())
     }
 

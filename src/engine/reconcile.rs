@@ -105,7 +105,7 @@ impl RunReport {
 }
 
 impl Engine {
-    /// Acts until nothing more is allowed. `only` limits it to some environments; none means all that the engine's key may
+    /// Acts until nothing more is allowed, or until told to stop (see [`Engine::stopped_by`]). `only` limits it to some environments; none means all that the engine's key may
     /// act for.
     ///
     /// # Errors
@@ -128,7 +128,11 @@ impl Engine {
         for _ in 0..MAX_ROUNDS {
             world = self.observe()?;
             let changes = world.changes();
-            let next = self.next_allowed(&world, &changes, &allowed, &tried)?;
+            let next = if self.is_stopped() {
+                None
+            } else {
+                self.next_allowed(&world, &changes, &allowed, &tried)?
+            };
             let Some(judged) = next else {
                 return self.finish(world, &allowed, done, recovered);
             };
@@ -231,6 +235,9 @@ impl Engine {
                 ));
             }
         };
+        if self.is_stopped() {
+            return Ok(Round::LookAgain);
+        }
         // Reading may have taken long: what was true then may not be now.
         let world = self.observe()?;
         let still_wanted = world.changes().into_iter().any(|change| matches!(&change, Change::Promote(promotion) if *promotion == judged.promotion));

@@ -29,6 +29,9 @@ impl Engine {
             .into_iter()
             .filter(|attempt| is_ours(&attempt.promotion))
         {
+            if self.is_stopped() {
+                break;
+            }
             if !self.may_take_over(world, &attempt) {
                 continue;
             }
