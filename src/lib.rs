@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod controller;
 pub mod diagnostic;
 pub mod engine;
 pub mod error;
