@@ -362,9 +362,12 @@ impl Engine {
                 }
             });
         }
+        // The end of a lease too: from then on an attempt that its engine left may be taken over.
+        let leases = world.state().live_attempts().map(|live| live.lease_until);
         let wake_at = slots
             .iter()
             .filter_map(|slot| slot.decision.as_ref()?.wake_at())
+            .chain(leases)
             .min();
         let not_adopted = world
             .not_adopted
