@@ -65,6 +65,7 @@ commands! {
     rollback => Rollback,
     status => Status,
     trust => Trust,
+    watch => Watch,
 }
 
 /// Promotes machine-learning artifacts from dev to prod

@@ -5,7 +5,7 @@ use crate::engine::book::BookError;
 use crate::engine::error::EngineError;
 use crate::fs::versioned::VersionedError;
 use crate::git::error::GitError;
-use crate::ledger::log::LogError;
+use crate::ledger::log::LedgerError;
 use crate::ledger::store::StoreError;
 
 /// What can make an error go away.
@@ -91,15 +91,16 @@ fn of_book(error: &BookError) -> Healing {
     }
 }
 
-fn of_log(error: &LogError) -> Healing {
+fn of_log(error: &LedgerError) -> Healing {
     match error {
-        LogError::Store(error) => of_store(error),
-        LogError::Conflict => Healing::Time,
-        LogError::Checkpoint(_)
-        | LogError::Truncated { .. }
-        | LogError::Different { .. }
-        | LogError::Rewritten { .. } => Healing::Person,
-        LogError::ReadOnly => Healing::Nothing,
+        LedgerError::Store(error) => of_store(error),
+        LedgerError::Checkpoint(_)
+        | LedgerError::NoCheckpoint { .. }
+        | LedgerError::CutShort { .. }
+        | LedgerError::Root { .. }
+        | LedgerError::Rewritten { .. }
+        | LedgerError::Pinned { .. } => Healing::Person,
+        LedgerError::ReadOnly | LedgerError::WrongKey { .. } => Healing::Nothing,
     }
 }
 
