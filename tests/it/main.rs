@@ -7,4 +7,6 @@
 
 mod generated;
 mod manifests;
+mod organisation;
+mod story;
 mod support;
