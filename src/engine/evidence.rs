@@ -22,13 +22,13 @@ use crate::manifest::layout::{
     Place, path_of, path_of_checksums, path_of_release, path_of_signature, path_of_version,
 };
 use crate::manifest::parsed::parse_manifest;
-use crate::manifest::policy::{GateSpec, Policy, PolicySpec};
+use crate::manifest::policy::{GateSpec, Policy, PolicySpec, RollbackSpec};
 use crate::model::approval::RELEASE_NAMESPACE;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
 use crate::model::event::{Adoption, Said};
 use crate::model::id::{EnvironmentName, MetricName, PrincipalName};
-use crate::model::promotion::Promotion;
+use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::Decision;
 use crate::plan::desired::holds;
 
@@ -42,11 +42,28 @@ pub struct Policies {
 
 impl Policies {
     fn gates(&self) -> Vec<&[GateSpec]> {
-        self.in_force
-            .iter()
-            .chain(&self.before)
-            .map(|policy| policy.gates.as_slice())
-            .collect()
+        self.all().map(|policy| policy.gates.as_slice()).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PolicySpec> {
+        self.in_force.iter().chain(&self.before)
+    }
+
+    /// What is asked of going back: of two policies that judge, the stricter in every point; nothing of its own when one
+    /// of them says nothing of it.
+    fn rollback(&self) -> Option<RollbackSpec> {
+        let all = self
+            .all()
+            .map(|policy| policy.rollback.clone())
+            .collect::<Option<Vec<_>>>()?;
+        all.into_iter().reduce(|mut joined, other| {
+            for (group, needed) in other.quorum {
+                let most = joined.quorum.entry(group).or_insert(needed);
+                *most = needed.max(*most);
+            }
+            joined.during_freeze &= other.during_freeze;
+            joined
+        })
     }
 }
 
@@ -199,10 +216,10 @@ impl Engine {
         policies: &Policies,
         release_path: &str,
     ) -> Result<Evidence, EngineError> {
-        let rollback = policies
-            .in_force
-            .as_ref()
-            .and_then(|policy| policy.rollback.clone());
+        let rollback = match promotion.direction {
+            Direction::Rollback => policies.rollback(),
+            Direction::Forward => None,
+        };
         let version = version_facts(world, promotion);
         let target = world.workspace(&promotion.slot.workspace).cloned();
         let target = target.ok_or_else(|| {
