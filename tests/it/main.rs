@@ -2,11 +2,18 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "tests panic to fail, and read and write the files that they compare"
 )]
 
 mod generated;
+mod layer_checker;
+mod layers;
 mod manifests;
 mod organisation;
+mod readme;
+mod rust_text;
 mod story;
 mod support;
+mod tidy;
