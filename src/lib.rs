@@ -29,6 +29,8 @@
 //! - **What is done.** An [`Engine`](engine::Engine) brings them together:
 //!   [`observe`](engine::Engine::observe) looks and changes nothing, [`judge`](engine::Engine::judge) asks the gates, and
 //!   [`reconcile`](engine::Engine::reconcile) makes workspaces hold what Git asks for.
+//! - **Going on.** [`controller`] watches a repository until it is told to stop, and calls the engine when there is something
+//!   to see.
 //! - **Use cases.** [`ops`] has one file each, over a [`Context`](context::Context); they end in a report or a
 //!   [`Failure`](error::Failure), whose [kind](error::FailureKind) decides the exit code. [`ui`] alone prints, and [`cli`]
 //!   is one thin file a command.
