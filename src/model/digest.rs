@@ -361,33 +361,49 @@ impl Checksums {
     }
 }
 
-/// Checks sorted paths: some, not too many, none twice, none a file and a folder at once.
-fn check_paths<'a>(paths: impl Iterator<Item = &'a TreePath> + Clone) -> Result<(), FileListError> {
-    let mut folded = std::collections::BTreeMap::new();
-    for path in paths.clone() {
-        if let Some(first) = folded.insert(path.as_str().to_lowercase(), path) {
-            return Err(FileListError::Collision {
-                first: first.clone(),
-                second: path.clone(),
-            });
-        }
-        if folded.len() > MAX_FILES {
-            return Err(FileListError::TooMany);
-        }
+/// Checks paths: some, not too many, none twice, none a file and a folder at once.
+fn check_paths<'a>(
+    paths: impl ExactSizeIterator<Item = &'a TreePath>,
+) -> Result<(), FileListError> {
+    if paths.len() > MAX_FILES {
+        return Err(FileListError::TooMany);
     }
+    let mut folded: Vec<(String, &TreePath)> = paths
+        .map(|path| (path.as_str().to_lowercase(), path))
+        .collect();
     if folded.is_empty() {
         return Err(FileListError::Empty);
     }
-    let is_folder = |path: &str| {
-        folded
-            .range(format!("{path}/")..)
-            .next()
-            .is_some_and(|(next, _)| next.starts_with(&format!("{path}/")))
-    };
-    match folded.iter().find(|(name, _)| is_folder(name)) {
-        Some((_, path)) => Err(FileListError::FileAndFolder((*path).clone())),
-        None => Ok(()),
+    folded.sort_unstable();
+    for ((left, first), (right, second)) in folded.iter().zip(folded.iter().skip(1)) {
+        if left == right {
+            return Err(FileListError::Collision {
+                first: (*first).clone(),
+                second: (*second).clone(),
+            });
+        }
     }
+    // Files of one folder follow each other, so most folders above a path have just been looked for.
+    let mut last = "";
+    for (path, _) in &folded {
+        let above = path
+            .match_indices('/')
+            .filter_map(|(end, _)| path.get(..end));
+        for folder in above.filter(|folder| !lies_in(last, folder)) {
+            if let Ok(index) = folded.binary_search_by(|(name, _)| name.as_str().cmp(folder)) {
+                let file = folded.get(index).map(|(_, path)| (*path).clone());
+                return file.map_or(Ok(()), |file| Err(FileListError::FileAndFolder(file)));
+            }
+        }
+        last = path;
+    }
+    Ok(())
+}
+
+/// Whether a path is below a folder.
+fn lies_in(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -452,7 +468,32 @@ mod tests {
         ])
         .unwrap_err();
         assert_eq!(both.to_string(), "`a` is a file and a folder at once");
+        let deeper = FileList::new(vec![
+            record("x/A/b/c", b""),
+            record("x/a-b", b""),
+            record("x/a/b", b""),
+            record("x/a/d", b""),
+        ])
+        .unwrap_err();
+        assert_eq!(deeper.to_string(), "`x/a/b` is a file and a folder at once");
         assert_eq!(FileList::new(vec![]).unwrap_err(), FileListError::Empty);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_list_is_refused_exactly_when_two_names_clash(
+            paths in proptest::collection::vec("[aAb-]{1,2}(/[aAb-]{1,2}){0,3}", 1..8),
+        ) {
+            let folded: Vec<String> = paths.iter().map(|path| path.to_lowercase()).collect();
+            let clash = |(left, one): (usize, &String)| {
+                folded.iter().enumerate().any(|(right, other)| {
+                    (left != right && one == other) || other.starts_with(&format!("{one}/"))
+                })
+            };
+            let clashes = folded.iter().enumerate().any(clash);
+            let records = paths.iter().map(|path| record(path, b"")).collect();
+            proptest::prop_assert_eq!(FileList::new(records).is_err(), clashes);
+        }
     }
 
     #[test]
