@@ -114,7 +114,7 @@ async fn fetch_file(
             .map_err(|error| inner.staging(error))?;
         drop(writer);
         each_chunk(stream, wanted, &inner, &expected, |chunk| {
-            staged.write(chunk).map_err(|error| inner.staging(error))
+            staged.write(&chunk).map_err(|error| inner.staging(error))
         })?;
         let found = staged.finish().map_err(|error| inner.staging(error))?;
         inner.compare(&found, &expected)

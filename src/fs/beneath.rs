@@ -5,10 +5,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 
 /// Opens without following, and without waiting for the other end of a named pipe.
 const READ_FLAGS: OFlags = OFlags::RDONLY
@@ -137,6 +137,21 @@ impl<'a> Parents<'a> {
         refuse_parent(name)?;
         let folder = self.folder(folder)?;
         regular(rustix::fs::openat(folder, name, READ_FLAGS, Mode::empty())?)
+    }
+
+    /// The stamp of a regular file, without opening it; what it is instead when it is not one.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there or a link is on the way.
+    pub fn stamp(&mut self, path: &str) -> io::Result<Result<Stamp, FileType>> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        refuse_parent(name)?;
+        let stat = rustix::fs::statat(self.folder(folder)?, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(Ok(Stamp::of(&stat))),
+            other => Ok(Err(other)),
+        }
     }
 
     fn folder(&mut self, path: &str) -> io::Result<BorrowedFd<'_>> {

@@ -7,19 +7,14 @@
 use std::fs::{File, Permissions};
 use std::io;
 use std::io::{Read as _, Write as _};
-use std::num::NonZeroU64;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::fs::{Advice, CWD, RenameFlags};
+use rustix::fs::{CWD, RenameFlags};
 
 use crate::fs::beneath;
-
-/// After so many bytes the system is told to begin writing them to disk, so that the final `fsync` finds little left.
-const WRITE_BACK_BYTES: u64 = 8 * 1024 * 1024;
-/// How much is copied between two looks at whether to stop, in bytes.
-const COPY_BYTES: u64 = 8 * 1024 * 1024;
+pub use crate::fs::copy::{WriteBack, copy_reflink_or_bytes};
+pub use crate::fs::lock::LockFile;
 
 /// Replaces a file's bytes: readers see the old or the new ones, also after a power cut.
 ///
@@ -127,65 +122,6 @@ pub fn remove_file(path: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
-/// A lock that the system gives up when the program ends, however it ends.
-#[derive(Debug)]
-pub struct LockFile {
-    file: File,
-}
-
-impl LockFile {
-    /// Waits for a lock, at most `patience`. Makes the file when it is not there.
-    ///
-    /// # Errors
-    ///
-    /// `WouldBlock` when somebody else keeps it; others when the file cannot be opened.
-    pub fn acquire(path: &Path, patience: Duration) -> io::Result<Self> {
-        let pause = Duration::from_millis(5);
-        let mut left = patience;
-        loop {
-            match Self::try_acquire(path)? {
-                Some(lock) => return Ok(lock),
-                None if left.is_zero() => {
-                    let message = format!("`{}` is locked by another program", path.display());
-                    return Err(io::Error::new(io::ErrorKind::WouldBlock, message));
-                }
-                None => {
-                    std::thread::sleep(pause);
-                    left = left.saturating_sub(pause);
-                }
-            }
-        }
-    }
-
-    /// Takes a lock when it is free; `None` when somebody else has it.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be opened.
-    pub fn try_acquire(path: &Path) -> io::Result<Option<Self>> {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { file })),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => Err(error),
-        }
-    }
-
-    /// Whether the lock's file still has a name: who removes a lock file may leave others holding nothing.
-    ///
-    /// # Errors
-    ///
-    /// When the system does not tell.
-    pub fn is_linked(&self) -> io::Result<bool> {
-        Ok(self.file.metadata()?.nlink() > 0)
-    }
-}
-
 /// Reads a file that may hold at most `limit` bytes. Refuses links, pipes and devices.
 ///
 /// # Errors
@@ -265,10 +201,9 @@ pub fn create_dir_all_durable(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent().filter(|parent| *parent != path) {
-        if !parent.as_os_str().is_empty() {
-            create_dir_all_durable(parent)?;
-        }
+    let parent = path.parent();
+    if let Some(parent) = parent.filter(|parent| !parent.as_os_str().is_empty()) {
+        create_dir_all_durable(parent)?;
     }
     match std::fs::create_dir(path) {
         Ok(()) => sync_parent(path),
@@ -277,13 +212,14 @@ pub fn create_dir_all_durable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder that only its owner may enter. It is success when it is there and a folder.
+/// Makes a folder that only its owner may enter; those above it are as usual. It is success when it is there and a folder.
 ///
 /// # Errors
 ///
 /// When it cannot be made.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
+    create_dir_all(parent_of(path))?;
     let mut builder = std::fs::DirBuilder::new();
     builder.mode(0o700).recursive(true).create(path)
 }
@@ -319,63 +255,6 @@ pub fn read_dir_names(path: &Path, limit: usize) -> io::Result<Vec<String>> {
 /// When a part is not there.
 pub fn canonicalize(path: &Path) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)
-}
-
-/// Tells the system to begin writing to disk what has been written to a file so far.
-///
-/// Linux begins the write-back of a range that it is told will not be needed, and drops from memory only pages that
-/// are clean, which those just written are not. `sync_file_range` would say the same more plainly, but there is no
-/// safe wrapper for it.
-#[derive(Debug, Default)]
-pub struct WriteBack {
-    begun: u64,
-}
-
-impl WriteBack {
-    /// Notes that `written` bytes of the file have been written in all. Errors do not matter: it is only a hint.
-    pub fn advance(&mut self, file: &File, written: u64) {
-        let Some(length) = written.checked_sub(self.begun) else {
-            return;
-        };
-        if length < WRITE_BACK_BYTES {
-            return;
-        }
-        let _ = rustix::fs::fadvise(file, self.begun, NonZeroU64::new(length), Advice::DontNeed);
-        self.begun = written;
-    }
-}
-
-/// Copies a whole file: as a copy-on-write clone where the file system can, else byte by byte within the kernel.
-/// Returns the number of bytes. `is_wanted` is asked from time to time whether to go on.
-///
-/// # Errors
-///
-/// When reading or writing fails; `Interrupted` when it is no longer wanted.
-pub fn copy_reflink_or_bytes(
-    source: &File,
-    target: &File,
-    is_wanted: &dyn Fn() -> bool,
-) -> io::Result<u64> {
-    if rustix::fs::ioctl_ficlone(target, source).is_ok() {
-        return Ok(target.metadata()?.len());
-    }
-    let mut write_back = WriteBack::default();
-    let mut copied = 0;
-    loop {
-        if !is_wanted() {
-            return Err(io::Error::new(
-                io::ErrorKind::Interrupted,
-                "it was given up",
-            ));
-        }
-        let mut target = target;
-        let count = io::copy(&mut source.take(COPY_BYTES), &mut target)?;
-        if count == 0 {
-            return Ok(copied);
-        }
-        copied += count;
-        write_back.advance(target, copied);
-    }
 }
 
 #[cfg(test)]
@@ -422,34 +301,5 @@ mod tests {
         create_dir_all(&second).unwrap();
         let error = rename_noreplace(&first, &second).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
-    }
-
-    #[test]
-    fn a_lock_is_held_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("lock");
-        let held = LockFile::acquire(&path, Duration::ZERO).unwrap();
-        let error = LockFile::acquire(&path, Duration::ZERO).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-        drop(held);
-        assert!(LockFile::try_acquire(&path).unwrap().is_some());
-    }
-
-    #[test]
-    fn copies_hold_the_same_bytes() {
-        let directory = tempfile::tempdir().unwrap();
-        let bytes: Vec<u8> = (0..20_000_000_u32)
-            .map(|number| number.to_le_bytes()[1])
-            .collect();
-        let path = directory.path().join("source");
-        write_atomic(&path, &bytes).unwrap();
-        let target = File::create(directory.path().join("target")).unwrap();
-        let source = File::open(&path).unwrap();
-        let copied = copy_reflink_or_bytes(&source, &target, &|| true).unwrap();
-        assert_eq!(copied, 20_000_000);
-        let copy = read_bounded(&directory.path().join("target"), bytes.len()).unwrap();
-        assert!(copy == bytes);
-        let source = File::open(&path).unwrap();
-        assert!(copy_reflink_or_bytes(&source, &target, &|| false).is_err());
     }
 }

@@ -1,36 +1,68 @@
-//! Hashing found files on all processors.
+//! Looking at files and hashing them, on all processors.
 
 use std::fs::File;
 use std::io;
 use std::io::Read as _;
 use std::os::fd::BorrowedFd;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::fs::beneath::{Parents, Stamp};
 use crate::fs::cache::DigestCache;
 use crate::fs::tree::{Options, Progress, TreeError};
-use crate::fs::walk::Found;
-use crate::model::digest::Sha256;
+use crate::model::digest::{Sha256, TreePath};
 
-/// How much is read at once, in bytes. It stays in the processor's cache between reading and hashing; more is not faster.
+/// How much is read at once, in bytes. It stays in the processor's cache between reading and hashing; more is not
+/// faster.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Files from this size on are started first, so that no thread is left alone with the largest one at the end.
 const LARGE_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// Below this many bytes in all, starting threads costs more than they save.
 const PARALLEL_FROM_BYTES: u64 = 1024 * 1024;
+/// Below this many files, starting threads to look at them costs more than they save.
+const PARALLEL_FROM_FILES: usize = 256;
 
-/// What the threads share: which file is next, and what came out.
-struct Work<'a> {
-    root: BorrowedFd<'a>,
-    found: &'a [Found],
-    order: &'a [usize],
-    next: AtomicUsize,
-    problem: Mutex<Option<TreeError>>,
-    options: &'a Options<'a>,
+/// A regular file as it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// Where it is in the tree.
+    pub(crate) path: TreePath,
+    /// What it looked like.
+    pub(crate) stamp: Stamp,
+}
+
+/// What one thread keeps from file to file.
+struct Worker<'a> {
+    parents: Parents<'a>,
+    buffer: Vec<u8>,
+}
+
+/// The stamps of files, in their order.
+pub(crate) fn look_at(
+    root: BorrowedFd<'_>,
+    paths: Vec<TreePath>,
+    threads: usize,
+) -> Result<Vec<Found>, TreeError> {
+    let order: Vec<usize> = (0..paths.len()).collect();
+    let threads = match threads {
+        threads if paths.len() >= PARALLEL_FROM_FILES => threads,
+        _ => 1,
+    };
+    let mut stamps = on_threads(threads, root, &order, |worker, index| {
+        let path = paths.get(index).map_or("", TreePath::as_str);
+        match worker.parents.stamp(path) {
+            Ok(Ok(stamp)) => Ok(stamp),
+            Ok(Err(other)) => Err(TreeError::not_a_file(path, other)),
+            Err(source) => Err(TreeError::read(path, source)),
+        }
+    })?;
+    stamps.sort_unstable_by_key(|(index, _)| *index);
+    let found = paths.into_iter().zip(stamps);
+    Ok(found
+        .map(|(path, (_, stamp))| Found { path, stamp })
+        .collect())
 }
 
 /// The hashes of all files, in their order.
@@ -48,37 +80,28 @@ pub(crate) fn hash_all(
         std::cmp::Reverse(if size >= LARGE_FILE_BYTES { size } else { 0 })
     });
     let bytes: u64 = order.iter().map(size).sum();
-    let work = Work {
-        root,
-        found,
-        order: &order,
-        next: AtomicUsize::new(0),
-        problem: Mutex::new(None),
-        options,
+    let threads = match bytes {
+        bytes if bytes >= PARALLEL_FROM_BYTES => thread_count(options.threads),
+        _ => 1,
     };
-    let threads = thread_count(options.threads).min(order.len()).max(1);
-    let done = if threads == 1 || bytes < PARALLEL_FROM_BYTES {
-        vec![work.run()]
-    } else {
-        match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => pool.broadcast(|_| work.run()),
-            // Where no thread can be started, this one does it alone.
-            Err(_) => vec![work.run()],
-        }
-    };
-    if let Some(problem) = work
-        .problem
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-    {
-        return Err(problem);
-    }
-    for (index, hash) in done.into_iter().flatten() {
+    let hashed = on_threads(threads, root, &order, |worker, index| {
+        let file = found.get(index).ok_or(TreeError::TooMany)?;
+        hash_found(worker, file, options)
+    })?;
+    for (index, hash) in hashed {
         if let Some(place) = hashes.get_mut(index) {
             *place = Some(hash);
         }
     }
     Ok(hashes.into_iter().flatten().collect())
+}
+
+/// How many threads there are to be.
+pub(crate) fn thread_count(wanted: usize) -> usize {
+    match wanted {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        wanted => wanted,
+    }
 }
 
 fn known(file: &Found, options: &Options<'_>) -> Option<Sha256> {
@@ -89,71 +112,79 @@ fn known(file: &Found, options: &Options<'_>) -> Option<Sha256> {
     Some(hash)
 }
 
-fn thread_count(wanted: usize) -> usize {
-    match wanted {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        wanted => wanted,
+/// Does the task for each number of `order`, handing them out one by one. Goes on after a problem, so that the first
+/// by path is the one reported.
+fn on_threads<T: Send>(
+    threads: usize,
+    root: BorrowedFd<'_>,
+    order: &[usize],
+    task: impl Fn(&mut Worker<'_>, usize) -> Result<T, TreeError> + Sync,
+) -> Result<Vec<(usize, T)>, TreeError> {
+    let next = AtomicUsize::new(0);
+    let problem = Mutex::new(None);
+    let work = || {
+        let mut worker = Worker {
+            parents: Parents::new(root),
+            buffer: Vec::new(),
+        };
+        let mut done = Vec::new();
+        while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match task(&mut worker, *index) {
+                Ok(value) => done.push((*index, value)),
+                Err(found) => note(&problem, found),
+            }
+        }
+        done
+    };
+    let threads = threads.min(order.len());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let done = match (threads > 1).then(|| pool.build()) {
+        Some(Ok(pool)) => pool.broadcast(|_| work()),
+        // Where no thread can be started, this one does it alone.
+        Some(Err(_)) | None => vec![work()],
+    };
+    match problem.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(problem) => Err(problem),
+        None => Ok(done.into_iter().flatten().collect()),
     }
 }
 
-impl Work<'_> {
-    /// Takes files until none are left. Goes on after a problem, so that the first by path is the one reported.
-    fn run(&self) -> Vec<(usize, Sha256)> {
-        let mut parents = Parents::new(self.root);
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut done = Vec::new();
-        loop {
-            let position = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(index) = self.order.get(position) else {
-                return done;
-            };
-            let Some(file) = self.found.get(*index) else {
-                return done;
-            };
-            match self.hash(&mut parents, &mut buffer, file) {
-                Ok(hash) => done.push((*index, hash)),
-                Err(problem) => self.note(problem),
-            }
-        }
+fn note(problem: &Mutex<Option<TreeError>>, found: TreeError) {
+    let mut first = problem.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first = first
+        .as_ref()
+        .is_none_or(|first| found.path() < first.path());
+    if is_first {
+        *first = Some(found);
     }
+}
 
-    fn hash(
-        &self,
-        parents: &mut Parents<'_>,
-        buffer: &mut [u8],
-        found: &Found,
-    ) -> Result<Sha256, TreeError> {
-        let path = found.path.as_str();
-        let failed = |source| TreeError::read(path, source);
-        let changed = || TreeError::Changed {
-            path: path.to_owned(),
-        };
-        let started = self.options.cache.map(DigestCache::now);
-        let file = parents.open_file(path).map_err(failed)?;
-        if Stamp::of_file(&file).map_err(failed)? != found.stamp {
-            return Err(changed());
-        }
-        let hash = hash_file(&file, found.stamp.size, buffer, self.options.progress)
-            .map_err(failed)?
-            .ok_or_else(changed)?;
-        if Stamp::of_file(&file).map_err(failed)? != found.stamp {
-            return Err(changed());
-        }
-        if let (Some(cache), Some(started)) = (self.options.cache, started) {
-            cache.insert(&found.stamp, hash, started);
-        }
-        Ok(hash)
+fn hash_found(
+    worker: &mut Worker<'_>,
+    found: &Found,
+    options: &Options<'_>,
+) -> Result<Sha256, TreeError> {
+    let path = found.path.as_str();
+    let failed = |source| TreeError::read(path, source);
+    let changed = || TreeError::Changed {
+        path: path.to_owned(),
+    };
+    let started = options.cache.map(DigestCache::now);
+    let file = worker.parents.open_file(path).map_err(failed)?;
+    if Stamp::of_file(&file).map_err(failed)? != found.stamp {
+        return Err(changed());
     }
-
-    fn note(&self, problem: TreeError) {
-        let mut first = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        if first
-            .as_ref()
-            .is_none_or(|first| problem.path() < first.path())
-        {
-            *first = Some(problem);
-        }
+    worker.buffer.resize(BUFFER_BYTES, 0);
+    let size = found.stamp.size;
+    let hash = hash_file(&file, size, &mut worker.buffer, options.progress);
+    let hash = hash.map_err(failed)?.ok_or_else(changed)?;
+    if Stamp::of_file(&file).map_err(failed)? != found.stamp {
+        return Err(changed());
     }
+    if let (Some(cache), Some(started)) = (options.cache, started) {
+        cache.insert(&found.stamp, hash, started);
+    }
+    Ok(hash)
 }
 
 /// Hashes exactly `size` bytes; `None` when the file ends before. Whether it grew, its stamp tells for less than

@@ -2,10 +2,13 @@
 
 pub mod beneath;
 pub mod cache;
+mod copy;
 pub mod durable;
 mod hashing;
+mod lock;
 pub mod scratch;
 pub mod staging;
 pub mod tree;
+mod tree_error;
 pub mod versioned;
 mod walk;

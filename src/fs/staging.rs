@@ -59,6 +59,16 @@ pub enum StagingError {
 #[derive(Debug, Clone)]
 pub struct StagingArea {
     scratch: ScratchArea,
+    write_back: WriteBackTime,
+}
+
+/// When staged bytes go to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WriteBackTime {
+    /// When the system likes, or never, for they are removed when they have been copied.
+    Whenever,
+    /// At once, for these very files become the workspace's.
+    AtOnce,
 }
 
 /// A tree that is being staged. Dropping it removes it.
@@ -66,6 +76,7 @@ pub struct StagingArea {
 pub struct StagedWriter {
     scratch: Scratch,
     digest: TreeDigest,
+    write_back: WriteBackTime,
     done: Arc<Mutex<Vec<FileRecord>>>,
 }
 
@@ -78,7 +89,7 @@ pub struct StagedFile {
     hashing: Hashing,
     written: u64,
     limit: u64,
-    write_back: WriteBack,
+    write_back: Option<WriteBack>,
     done: Arc<Mutex<Vec<FileRecord>>>,
 }
 
@@ -106,7 +117,18 @@ impl StagingArea {
     /// When the directory cannot be made.
     pub fn open(directory: &Path) -> Result<Self, StagingError> {
         let scratch = ScratchArea::open(directory).map_err(failed(directory))?;
-        Ok(Self { scratch })
+        Ok(Self {
+            scratch,
+            write_back: WriteBackTime::Whenever,
+        })
+    }
+
+    /// The same area, for trees that will be moved into a workspace: writing them to disk begins at once, so that
+    /// making them durable later finds little left to do. For trees that are copied this would write everything twice.
+    #[must_use]
+    pub const fn for_moving(mut self) -> Self {
+        self.write_back = WriteBackTime::AtOnce;
+        self
     }
 
     /// Begins a tree that must turn out to have `digest`. Several at once do not meet.
@@ -125,6 +147,7 @@ impl StagingArea {
         Ok(StagedWriter {
             scratch,
             digest,
+            write_back: self.write_back,
             done: Arc::default(),
         })
     }
@@ -153,7 +176,7 @@ impl StagedWriter {
             hashing: Hashing::Here(Hasher::new()),
             written: 0,
             limit,
-            write_back: WriteBack::default(),
+            write_back: (self.write_back == WriteBackTime::AtOnce).then(WriteBack::default),
             done: Arc::clone(&self.done),
         })
     }
@@ -187,7 +210,7 @@ impl StagedFile {
     /// # Errors
     ///
     /// When they cannot be written, or when they are more than announced.
-    pub fn write(&mut self, bytes: Bytes) -> Result<(), StagingError> {
+    pub fn write(&mut self, bytes: &Bytes) -> Result<(), StagingError> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let written = self.written.saturating_add(count);
         if written > self.limit {
@@ -199,20 +222,16 @@ impl StagedFile {
         if written > OVERLAP_FROM_BYTES {
             self.overlap();
         }
-        let is_hashed = match &mut self.hashing {
-            Hashing::Here(hasher) => {
-                hasher.update(&bytes);
-                true
-            }
-            Hashing::Thread(sender, _) => sender.send(bytes.clone()).is_ok(),
-            Hashing::Lost => false,
-        };
-        if !is_hashed {
-            return Err(self.lost());
+        match &mut self.hashing {
+            Hashing::Here(hasher) => hasher.update(bytes),
+            Hashing::Thread(sender, _) if sender.send(bytes.clone()).is_ok() => {}
+            Hashing::Thread(..) | Hashing::Lost => return Err(self.lost()),
         }
-        self.file.write_all(&bytes).map_err(failed(&self.target))?;
+        self.file.write_all(bytes).map_err(failed(&self.target))?;
         self.written = written;
-        self.write_back.advance(&self.file, written);
+        if let Some(write_back) = &mut self.write_back {
+            write_back.advance(&self.file, written);
+        }
         Ok(())
     }
 
@@ -308,7 +327,7 @@ mod tests {
     fn stage(writer: &StagedWriter, path: &str, pieces: &[&[u8]]) {
         let mut file = writer.create(&path.parse().unwrap(), 10_000_000).unwrap();
         for piece in pieces {
-            file.write(Bytes::copy_from_slice(piece)).unwrap();
+            file.write(&Bytes::copy_from_slice(piece)).unwrap();
         }
         file.finish().unwrap();
     }
@@ -368,7 +387,7 @@ mod tests {
         let digest = FileList::new(vec![record("a", b"x")]).unwrap().digest();
         let writer = area.begin(digest).unwrap();
         let mut file = writer.create(&"a".parse().unwrap(), 1).unwrap();
-        let error = file.write(Bytes::from_static(b"xy")).unwrap_err();
+        let error = file.write(&Bytes::from_static(b"xy")).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`a` has more than the 1 bytes that were recorded"

@@ -1,25 +1,17 @@
 //! Finding all files below a directory, without following or opening anything that is not a folder.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Dir, DirEntry, FileType};
 
-use crate::fs::beneath::{Stamp, open_directory_in};
+use crate::fs::beneath::open_directory_in;
 use crate::fs::tree::TreeError;
 use crate::model::digest::{MAX_FILES, TreePath};
 
 /// The most folders inside each other. Each level holds one handle open.
 const MAX_DEPTH: usize = 64;
-
-/// A regular file as the walk saw it.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    /// Where it is in the tree.
-    pub(crate) path: TreePath,
-    /// What it looked like.
-    pub(crate) stamp: Stamp,
-}
 
 /// A folder that is yet to be read. It keeps its parent's handle, not its own, so that at most [`MAX_DEPTH`] are open.
 struct Pending {
@@ -29,7 +21,7 @@ struct Pending {
 }
 
 struct Walk {
-    found: Vec<Found>,
+    found: Vec<TreePath>,
     pending: Vec<Pending>,
     problem: Option<TreeError>,
     seen: usize,
@@ -39,7 +31,7 @@ struct Walk {
 ///
 /// Of several problems the one whose path sorts first is returned, so that the answer does not depend on the order in
 /// which the file system lists names.
-pub(crate) fn walk(root: BorrowedFd<'_>) -> Result<Vec<Found>, TreeError> {
+pub(crate) fn walk(root: BorrowedFd<'_>) -> Result<Vec<TreePath>, TreeError> {
     let mut walk = Walk {
         found: Vec::new(),
         pending: Vec::new(),
@@ -49,7 +41,7 @@ pub(crate) fn walk(root: BorrowedFd<'_>) -> Result<Vec<Found>, TreeError> {
     let root = root
         .try_clone_to_owned()
         .map_err(|source| TreeError::read(".", source))?;
-    walk.read_folder(Arc::new(root), "", 0)?;
+    walk.read_folder(&Arc::new(root), "", 0)?;
     while let Some(Pending {
         parent,
         path,
@@ -60,15 +52,14 @@ pub(crate) fn walk(root: BorrowedFd<'_>) -> Result<Vec<Found>, TreeError> {
             .rsplit_once('/')
             .map_or(path.as_str(), |(_, name)| name);
         match open_directory_in(parent.as_fd(), name) {
-            Ok(folder) => walk.read_folder(Arc::new(folder), &path, depth)?,
+            Ok(folder) => walk.read_folder(&Arc::new(folder), &path, depth)?,
             Err(source) => walk.note(TreeError::read(&path, source)),
         }
     }
     match walk.problem {
         Some(problem) => Err(problem),
         None => {
-            walk.found
-                .sort_unstable_by(|left, right| left.path.cmp(&right.path));
+            walk.found.sort_unstable();
             Ok(walk.found)
         }
     }
@@ -77,11 +68,11 @@ pub(crate) fn walk(root: BorrowedFd<'_>) -> Result<Vec<Found>, TreeError> {
 impl Walk {
     fn read_folder(
         &mut self,
-        folder: Arc<OwnedFd>,
+        folder: &Arc<OwnedFd>,
         path: &str,
         depth: usize,
     ) -> Result<(), TreeError> {
-        let entries = match Dir::read_from(&folder) {
+        let entries = match Dir::read_from(folder) {
             Ok(entries) => entries,
             Err(source) => {
                 self.note(TreeError::read(path, source.into()));
@@ -90,7 +81,7 @@ impl Walk {
         };
         for entry in entries {
             match entry {
-                Ok(entry) => self.take_entry(&folder, path, depth, &entry)?,
+                Ok(entry) => self.take_entry(folder, path, depth, &entry)?,
                 Err(source) => self.note(TreeError::read(path, source.into())),
             }
         }
@@ -119,13 +110,6 @@ impl Walk {
             return Ok(());
         };
         let path = format!("{path}{separator}{text}");
-        let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(source) => {
-                self.note(TreeError::read(&path, source.into()));
-                return Ok(());
-            }
-        };
         let valid = match path.parse::<TreePath>() {
             Ok(valid) => valid,
             Err(problem) => {
@@ -133,18 +117,18 @@ impl Walk {
                 return Ok(());
             }
         };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => self.found.push(Found {
-                path: valid,
-                stamp: Stamp::of(&stat),
-            }),
-            FileType::Directory if depth + 1 >= MAX_DEPTH => self.note(TreeError::TooDeep { path }),
-            FileType::Directory => self.pending.push(Pending {
+        match kind_of(folder, entry) {
+            Ok(FileType::RegularFile) => self.found.push(valid),
+            Ok(FileType::Directory) if depth + 1 >= MAX_DEPTH => {
+                self.note(TreeError::TooDeep { path });
+            }
+            Ok(FileType::Directory) => self.pending.push(Pending {
                 parent: Arc::clone(folder),
                 path,
                 depth: depth + 1,
             }),
-            other => self.note(TreeError::not_a_file(&path, other)),
+            Ok(other) => self.note(TreeError::not_a_file(&path, other)),
+            Err(source) => self.note(TreeError::read(&path, source)),
         }
         Ok(())
     }
@@ -157,5 +141,17 @@ impl Walk {
         if is_first {
             self.problem = Some(problem);
         }
+    }
+}
+
+/// What an entry is. Most file systems say so in the listing, which saves a call for each file.
+fn kind_of(folder: &OwnedFd, entry: &DirEntry) -> io::Result<FileType> {
+    match entry.file_type() {
+        FileType::Unknown => {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let stat = rustix::fs::statat(folder, entry.file_name(), flags)?;
+            Ok(FileType::from_raw_mode(stat.st_mode))
+        }
+        known => Ok(known),
     }
 }

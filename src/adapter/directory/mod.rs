@@ -61,7 +61,8 @@ impl DirectoryAdapter {
         }
     }
 
-    /// Where a staging area has to be so that staged trees can be moved in instead of copied.
+    /// Where a staging area has to be so that staged trees can be moved in instead of copied. Opening one there makes
+    /// the directory.
     #[must_use]
     pub fn staging_directory(&self) -> PathBuf {
         self.root.join(layout::WORK).join("staging")

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::Arc;
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::*;
 use crate::adapter::conformance::{self, MemoryContent, Subject};
@@ -368,4 +368,42 @@ async fn what_a_person_puts_beside_the_versions_is_passed_over() {
         .await
         .unwrap();
     assert_eq!(listed, [record]);
+}
+
+/// Content whose first stream says that it was asked, and then stays silent.
+#[derive(Debug)]
+struct Silent(tokio::sync::Notify);
+
+impl Content for Silent {
+    fn open(&self, _: &TreePath) -> BoxFuture<'_, io::Result<ByteStream>> {
+        self.0.notify_one();
+        Box::pin(async { Ok(futures_util::stream::pending().boxed()) })
+    }
+
+    fn local_path(&self, _: &TreePath) -> Option<PathBuf> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_leaves_nothing() {
+    let workspace = workspace();
+    let adapter = workspace.adapter.as_ref();
+    let content = MemoryContent::new(&[("a", b"1")]).unwrap();
+    let record = content.record(&version("1.0.0")).unwrap();
+    let (permit, silent) = (leave(record.digest), Silent(tokio::sync::Notify::new()));
+    tokio::select! {
+        written = adapter.write(&permit, &record, &silent) => panic!("{written:?}"),
+        () = silent.0.notified() => {}
+    }
+    while !work_names(&workspace).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let listed: Vec<_> = adapter
+        .list(Selector::default())
+        .await
+        .unwrap()
+        .collect()
+        .await;
+    assert!(listed.is_empty());
 }

@@ -131,7 +131,7 @@ impl Resumed {
         if !can_pass(broken) {
             return false;
         }
-        while let Some(pause) = self.backoff.next() {
+        for pause in self.backoff.by_ref() {
             tokio::time::sleep(pause).await;
             match self.inner.read(&self.version, &self.path).await {
                 Ok(stream) => {
