@@ -160,9 +160,12 @@ fn not_taken(adapter: &DirectoryAdapter, tree: &Path, error: io::Error) -> Adapt
 }
 
 /// Copies all files into the folder, local ones within the kernel, others as they stream in.
+///
+/// The thread that works has the build: were it removed when this future is dropped, the thread could make its folder
+/// once more.
 async fn copy(
     adapter: &DirectoryAdapter,
-    build: Build,
+    mut build: Build,
     record: &Record,
     content: &dyn Content,
     wanted: &Wanted,
@@ -182,9 +185,10 @@ async fn copy(
         let (file, mut wanted) = (file.clone(), wanted.clone());
         let work = move |adapter: &DirectoryAdapter| {
             write_stream(stream, &target, &file, &mut wanted)
-                .map_err(|error| adapter.failed("write", &target, error))
+                .map_err(|error| adapter.failed("write", &target, error))?;
+            Ok(build)
         };
-        adapter.blocking("write", work).await?;
+        build = adapter.blocking("write", work).await?;
     }
     let wanted = wanted.clone();
     let work = move |adapter: &DirectoryAdapter| {
