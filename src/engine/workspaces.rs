@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapter::Adapter;
 use crate::adapter::directory::DirectoryAdapter;
-use crate::adapter::layer::{Settings, layered};
+use crate::adapter::layer::{ReadCheck, Settings, layered};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::world::World;
@@ -27,7 +27,7 @@ impl Engine {
             AdapterSpec::Directory(directory) => {
                 let adapter =
                     DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path));
-                Ok(layered(Arc::new(adapter), &Settings::default()))
+                Ok(layered(Arc::new(adapter), &settings()))
             }
         }
     }
@@ -48,7 +48,16 @@ impl Engine {
                     .staging_directory()
             }
         };
-        Ok(StagingArea::open(&directory)?)
+        // The tree goes to this one workspace, so it is moved in.
+        Ok(StagingArea::open(&directory)?.for_moving())
+    }
+}
+
+/// Bytes that are read are hashed by whoever stages or verifies them, so the layers need not do it again.
+fn settings() -> Settings {
+    Settings {
+        read_check: ReadCheck::Caller,
+        ..Settings::default()
     }
 }
 
