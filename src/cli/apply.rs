@@ -29,7 +29,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let only = args.environments.iter().cloned().collect();
-    let wait = args.wait.map(|period| Duration::from_secs(period.seconds()));
+    let wait = args
+        .wait
+        .map(|period| Duration::from_secs(period.seconds()));
     let report = apply(context, &only, wait).await?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
     Ok(end_of(&report).map_or(Exit::Done, Exit::Ended))
@@ -38,21 +40,52 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
 impl Report for RunReport {
     fn render(&self, page: &mut Page) {
         for outcome in &self.recovered {
-            let reason = outcome.reason.clone().unwrap_or_else(|| "the workspace holds it, read back".to_owned());
-            page.mark(Tone::Waiting, "recovered  ", format!("{}: {}: {reason}", outcome.promotion.id.short(), outcome.outcome));
+            let reason = outcome
+                .reason
+                .clone()
+                .unwrap_or_else(|| "the workspace holds it, read back".to_owned());
+            page.mark(
+                Tone::Waiting,
+                "recovered  ",
+                format!(
+                    "{}: {}: {reason}",
+                    outcome.promotion.id.short(),
+                    outcome.outcome
+                ),
+            );
         }
-        for slot in self.slots.iter().filter(|slot| slot.status != SlotStatus::UpToDate) {
+        for slot in self
+            .slots
+            .iter()
+            .filter(|slot| slot.status != SlotStatus::UpToDate)
+        {
             render::slot(page, slot);
         }
-        let current = self.slots.iter().filter(|slot| slot.status == SlotStatus::UpToDate).count();
+        let current = self
+            .slots
+            .iter()
+            .filter(|slot| slot.status == SlotStatus::UpToDate)
+            .count();
         if current == self.slots.len() {
-            page.line(if current == 0 { "no release asks for anything".to_owned() } else { format!("nothing to do: {current} up to date") });
+            page.line(if current == 0 {
+                "no release asks for anything".to_owned()
+            } else {
+                format!("nothing to do: {current} up to date")
+            });
         }
         render::notes(page, &self.not_adopted, &self.ignored);
-        page.mark(Tone::Faint, "ledger", format!("{} entries", self.ledger_size));
+        page.mark(
+            Tone::Faint,
+            "ledger",
+            format!("{} entries", self.ledger_size),
+        );
     }
 
     fn names(&self) -> Vec<String> {
-        self.slots.iter().filter_map(|slot| slot.promotion.as_ref()).map(|promotion| promotion.id.short()).collect()
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.promotion.as_ref())
+            .map(|promotion| promotion.id.short())
+            .collect()
     }
 }

@@ -21,7 +21,11 @@ pub(crate) struct Args {
     promotion: String,
 
     /// What you mean by it; auditors ask for the meaning of a signature
-    #[arg(long, default_value = "I have reviewed this version and accept it for this environment.", value_name = "TEXT")]
+    #[arg(
+        long,
+        default_value = "I have reviewed this version and accept it for this environment.",
+        value_name = "TEXT"
+    )]
     meaning: String,
 
     /// How long the approval holds
@@ -35,15 +39,27 @@ pub(crate) struct Args {
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
-    let answer = Answer { promotion: args.promotion.clone(), decision: ApprovalDecision::Approve, meaning: args.meaning.clone(), validity: args.validity };
+    let answer = Answer {
+        promotion: args.promotion.clone(),
+        decision: ApprovalDecision::Approve,
+        meaning: args.meaning.clone(),
+        validity: args.validity,
+    };
     sign(terminal, context, &answer, args.yes)
 }
 
 /// Shows, asks, signs, and hands in.
-pub(crate) fn sign(terminal: &Terminal, context: &Context, answer: &Answer, is_agreed: bool) -> Result<Exit> {
+pub(crate) fn sign(
+    terminal: &Terminal,
+    context: &Context,
+    answer: &Answer,
+    is_agreed: bool,
+) -> Result<Exit> {
     let desk = Desk::open(context)?;
     let draft = desk.draft(&answer.promotion)?;
-    terminal.note(&show(&draft, answer)).or_fail(FailureKind::Unavailable)?;
+    terminal
+        .note(&show(&draft, answer))
+        .or_fail(FailureKind::Unavailable)?;
     if !is_agreed {
         ask(terminal)?;
     }
@@ -56,11 +72,17 @@ pub(crate) fn sign(terminal: &Terminal, context: &Context, answer: &Answer, is_a
 pub(crate) fn ask(terminal: &Terminal) -> Result<()> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(Failure::new(FailureKind::Usage, "nobody is there to ask").hint("add `--yes` in scripts"));
+        return Err(Failure::new(FailureKind::Usage, "nobody is there to ask")
+            .hint("add `--yes` in scripts"));
     }
-    terminal.note("sign this? [y/N]").or_fail(FailureKind::Unavailable)?;
+    terminal
+        .note("sign this? [y/N]")
+        .or_fail(FailureKind::Unavailable)?;
     let mut line = String::new();
-    stdin.lock().read_line(&mut line).or_fail(FailureKind::Unavailable)?;
+    stdin
+        .lock()
+        .read_line(&mut line)
+        .or_fail(FailureKind::Unavailable)?;
     match line.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Failure::new(FailureKind::Denied, "nothing was signed")),
@@ -74,15 +96,33 @@ fn show(draft: &Draft, answer: &Answer) -> String {
         ApprovalDecision::Approve => "approve",
         ApprovalDecision::Reject => "reject",
     };
-    page.mark(Tone::Strong, &format!("you {word}"), binding.promotion.short());
+    page.mark(
+        Tone::Strong,
+        &format!("you {word}"),
+        binding.promotion.short(),
+    );
     let mut row = |name: &str, value: String| page.line(format!("  {name:<10} {value}"));
-    row("version", format!("{}@{}", binding.to.artifact, draft.judged.promotion.version));
+    row(
+        "version",
+        format!("{}@{}", binding.to.artifact, draft.judged.promotion.version),
+    );
     row("digest", binding.digest.to_string());
     row("from", binding.from.to_string());
-    row("to", format!("{} ({})", binding.to.workspace, binding.environment));
-    row("replaces", binding.replaces.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string()));
+    row(
+        "to",
+        format!("{} ({})", binding.to.workspace, binding.environment),
+    );
+    row(
+        "replaces",
+        binding
+            .replaces
+            .map_or_else(|| "nothing".to_owned(), |digest| digest.to_string()),
+    );
     row("direction", binding.direction.to_string());
-    row("as", format!("{} ({})", draft.printed_name, draft.principal));
+    row(
+        "as",
+        format!("{} ({})", draft.printed_name, draft.principal),
+    );
     row("meaning", answer.meaning.clone());
     row("holds for", answer.validity.to_string());
     render::gates(&mut page, &draft.judged.decision);
@@ -94,8 +134,18 @@ fn show(draft: &Draft, answer: &Answer) -> String {
 
 impl Report for HandedIn {
     fn render(&self, page: &mut Page) {
-        let about = self.promotion.as_ref().map_or_else(String::new, |promotion| format!(" about {promotion}"));
-        page.mark(Tone::Good, "signed", format!("by {}{about}; the next `promote apply` takes it into the ledger", self.principal));
+        let about = self
+            .promotion
+            .as_ref()
+            .map_or_else(String::new, |promotion| format!(" about {promotion}"));
+        page.mark(
+            Tone::Good,
+            "signed",
+            format!(
+                "by {}{about}; the next `promote apply` takes it into the ledger",
+                self.principal
+            ),
+        );
         page.line(format!("statement {}", self.statement));
     }
 

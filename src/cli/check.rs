@@ -27,9 +27,16 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, _: &Args) -> Res
                 "diagnostics": render_json(&report.diagnostics),
                 "notAdopted": report.not_adopted,
             });
-            format!("{}\n", serde_json::to_string_pretty(&json).or_fail(FailureKind::Internal)?)
+            format!(
+                "{}\n",
+                serde_json::to_string_pretty(&json).or_fail(FailureKind::Internal)?
+            )
         }
-        OutputFormat::Name => report.diagnostics.iter().map(|problem| format!("{}\n", problem.loc.file.path)).collect(),
+        OutputFormat::Name => report
+            .diagnostics
+            .iter()
+            .map(|problem| format!("{}\n", problem.loc.file.path))
+            .collect(),
         OutputFormat::Table => {
             let mut page = Page::default();
             for problem in &report.not_adopted {
@@ -39,9 +46,17 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, _: &Args) -> Res
                 Some(summary) => page.line(summary),
                 None => page.mark(Tone::Good, "valid:", format!("{} files", report.files)),
             }
-            format!("{}{}", render_text(&report.diagnostics, Colour::Always), page.into_text())
+            format!(
+                "{}{}",
+                render_text(&report.diagnostics, Colour::Always),
+                page.into_text()
+            )
         }
     };
     terminal.data(&text).or_fail(FailureKind::Unavailable)?;
-    Ok(if report.is_valid { Exit::Done } else { Exit::Ended(FailureKind::Invalid) })
+    Ok(if report.is_valid {
+        Exit::Done
+    } else {
+        Exit::Ended(FailureKind::Invalid)
+    })
 }

@@ -20,6 +20,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(terminal: &Terminal, _: &Context, args: &Args) -> Result<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut crate::cli::command(), "promote", &mut text);
-    terminal.data(&String::from_utf8_lossy(&text)).or_fail(FailureKind::Unavailable)?;
+    terminal
+        .data(&String::from_utf8_lossy(&text))
+        .or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
 }

@@ -40,16 +40,33 @@ fn told(number: u32, line: &Line) -> String {
     if line.command.is_empty() {
         return format!("{}\n", paint(Tone::Faint, &line.result));
     }
-    let tone = if line.result.starts_with("denied") || line.result.starts_with("waits") { Tone::Waiting } else { Tone::Good };
-    format!("{number:>2} {:<8} $ {}\n              {}\n", line.who, paint(Tone::Strong, &line.command), paint(tone, &line.result))
+    let tone = if line.result.starts_with("denied") || line.result.starts_with("waits") {
+        Tone::Waiting
+    } else {
+        Tone::Good
+    };
+    format!(
+        "{number:>2} {:<8} $ {}\n              {}\n",
+        line.who,
+        paint(Tone::Strong, &line.command),
+        paint(tone, &line.result)
+    )
 }
 
 impl Report for DemoReport {
     fn render(&self, page: &mut Page) {
         page.gap();
-        page.line(format!("{} promotions, {} entries in the ledger. Explore it:", self.promotions, self.ledger_size));
+        page.line(format!(
+            "{} promotions, {} entries in the ledger. Explore it:",
+            self.promotions, self.ledger_size
+        ));
         page.line(format!("  cd {}/repository", self.directory.display()));
-        for command in ["promote status", "promote history", "promote lineage wildlife/penguin-species@1.1.0", "git log --all --oneline"] {
+        for command in [
+            "promote status",
+            "promote history",
+            "promote lineage wildlife/penguin-species@1.1.0",
+            "git log --all --oneline",
+        ] {
             page.line(format!("  {command}"));
         }
     }

@@ -31,7 +31,9 @@ pub(crate) struct Args {
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let report = digest(context, &args.path, args.cache.as_deref())?;
     if args.files && terminal.format() == OutputFormat::Table {
-        terminal.data(&report.files.checksum_lines()).or_fail(FailureKind::Unavailable)?;
+        terminal
+            .data(&report.files.checksum_lines())
+            .or_fail(FailureKind::Unavailable)?;
     } else {
         terminal.report(&report).or_fail(FailureKind::Unavailable)?;
     }

@@ -35,7 +35,16 @@ pub(crate) struct Args {
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let subject = args.subject.as_deref().unwrap_or("");
     if args.gates {
-        let list = GateList(gate::GATES.iter().map(|gate| GateLine { name: gate.name, summary: gate.summary, always: gate.is_invariant }).collect());
+        let list = GateList(
+            gate::GATES
+                .iter()
+                .map(|gate| GateLine {
+                    name: gate.name,
+                    summary: gate.summary,
+                    always: gate.is_invariant,
+                })
+                .collect(),
+        );
         terminal.report(&list).or_fail(FailureKind::Unavailable)?;
         return Ok(Exit::Done);
     }
@@ -44,12 +53,16 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
             let failure = Failure::new(FailureKind::Usage, gate::unknown_gate(subject));
             failure.hint("for a version, say where to: `--to ENV`")
         })?;
-        terminal.data(&format!("{}\n", gate.docs.trim())).or_fail(FailureKind::Unavailable)?;
+        terminal
+            .data(&format!("{}\n", gate.docs.trim()))
+            .or_fail(FailureKind::Unavailable)?;
         return Ok(Exit::Done);
     };
     let version: VersionId = crate::cli::names::version(subject)?;
     let explanation = explain(context, &version, environment)?;
-    terminal.report(&explanation).or_fail(FailureKind::Unavailable)?;
+    terminal
+        .report(&explanation)
+        .or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
 }
 
@@ -68,8 +81,18 @@ struct GateLine {
 
 impl Report for GateList {
     fn render(&self, page: &mut Page) {
-        let row = |line: &GateLine| vec![line.name.to_owned(), if line.always { "always" } else { "by policy" }.to_owned(), line.summary.to_owned()];
-        page.table(&["gate", "runs", "what it does"], self.0.iter().map(row).collect(), "there are no gates");
+        let row = |line: &GateLine| {
+            vec![
+                line.name.to_owned(),
+                if line.always { "always" } else { "by policy" }.to_owned(),
+                line.summary.to_owned(),
+            ]
+        };
+        page.table(
+            &["gate", "runs", "what it does"],
+            self.0.iter().map(row).collect(),
+            "there are no gates",
+        );
     }
 
     fn names(&self) -> Vec<String> {
@@ -79,20 +102,39 @@ impl Report for GateList {
 
 impl Report for Explanation {
     fn render(&self, page: &mut Page) {
-        let how = if self.is_requested { "is asked for" } else { "is not asked for; this is what would be" };
+        let how = if self.is_requested {
+            "is asked for"
+        } else {
+            "is not asked for; this is what would be"
+        };
         page.line(format!("{} in {} {how}", self.version, self.environment));
         if self.promotions.is_empty() {
-            page.mark(Tone::Good, "held", "every workspace of the environment holds it");
+            page.mark(
+                Tone::Good,
+                "held",
+                "every workspace of the environment holds it",
+            );
         }
         for explained in &self.promotions {
             page.gap();
             let promotion = &explained.promotion;
-            page.mark(Tone::Strong, &format!("{}:", explained.decision.result), format!("to {}: {}", promotion.slot.workspace, render::movement(promotion)));
+            page.mark(
+                Tone::Strong,
+                &format!("{}:", explained.decision.result),
+                format!(
+                    "to {}: {}",
+                    promotion.slot.workspace,
+                    render::movement(promotion)
+                ),
+            );
             render::gates(page, &explained.decision);
         }
     }
 
     fn names(&self) -> Vec<String> {
-        self.promotions.iter().map(|explained| explained.promotion.id.short()).collect()
+        self.promotions
+            .iter()
+            .map(|explained| explained.promotion.id.short())
+            .collect()
     }
 }

@@ -66,8 +66,19 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
 
 impl Report for InitReport {
     fn render(&self, page: &mut Page) {
-        page.mark(Tone::Good, "wrote", format!("{} in the pattern {}", self.directory.display(), self.pattern));
-        page.line(format!("trust root {}; compare it with your colleagues by another way than Git", self.trust_root));
+        page.mark(
+            Tone::Good,
+            "wrote",
+            format!(
+                "{} in the pattern {}",
+                self.directory.display(),
+                self.pattern
+            ),
+        );
+        page.line(format!(
+            "trust root {}; compare it with your colleagues by another way than Git",
+            self.trust_root
+        ));
         page.line(format!("you sign with {}", self.signing_key.display()));
         page.line("next: promote check, then promote apply, which adopts the trust root");
     }

@@ -28,7 +28,9 @@ pub(crate) struct Args {
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let desk = Desk::open(context)?;
     let digest = desk.find_digest(&args.digest)?;
-    terminal.note(&format!("you mark {digest} as bad: {}", args.reason)).or_fail(FailureKind::Unavailable)?;
+    terminal
+        .note(&format!("you mark {digest} as bad: {}", args.reason))
+        .or_fail(FailureKind::Unavailable)?;
     if !args.yes {
         approve::ask(terminal)?;
     }

@@ -135,7 +135,7 @@ struct Cli {
     )]
     log_key: Option<SecretRef>,
 
-    /// The SSH key you sign with; a public key if an agent holds the private one [default: ~/.ssh/id_ed25519]
+    /// The SSH key you sign with; a public key if an agent holds the private one [default: `~/.ssh/id_ed25519`]
     #[arg(long, global = true, env = "PROMOTE_SIGNING_KEY", value_name = "FILE")]
     signing_key: Option<PathBuf>,
 

@@ -22,14 +22,24 @@ pub(crate) struct Args {
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let report = plan(context)?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
-    let has_changes = report.run.slots.iter().any(|slot| slot.status != SlotStatus::UpToDate);
-    Ok(if args.detailed_exitcode && has_changes { Exit::Code(2) } else { Exit::Done })
+    let has_changes = report
+        .run
+        .slots
+        .iter()
+        .any(|slot| slot.status != SlotStatus::UpToDate);
+    Ok(if args.detailed_exitcode && has_changes {
+        Exit::Code(2)
+    } else {
+        Exit::Done
+    })
 }
 
 impl Report for PlanReport {
     fn render(&self, page: &mut Page) {
         if self.run.slots.is_empty() {
-            page.line("no release asks for anything; `promote request NAME@VERSION --to ENV` writes one");
+            page.line(
+                "no release asks for anything; `promote request NAME@VERSION --to ENV` writes one",
+            );
         }
         for slot in &self.run.slots {
             render::slot(page, slot);
@@ -41,6 +51,11 @@ impl Report for PlanReport {
     }
 
     fn names(&self) -> Vec<String> {
-        self.run.slots.iter().filter_map(|slot| slot.promotion.as_ref()).map(|promotion| promotion.id.short()).collect()
+        self.run
+            .slots
+            .iter()
+            .filter_map(|slot| slot.promotion.as_ref())
+            .map(|promotion| promotion.id.short())
+            .collect()
     }
 }

@@ -75,13 +75,28 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let request = RegisterRequest {
-        version: VersionId { artifact: names::artifact(&args.name, args.kind)?, version: args.version.clone() },
+        version: VersionId {
+            artifact: names::artifact(&args.name, args.kind)?,
+            version: args.version.clone(),
+        },
         from: args.from.clone(),
         workspace: args.workspace.clone(),
         lineage: lineage(args)?,
-        metrics: args.metrics.iter().map(|text| metric(text)).collect::<Result<BTreeMap<_, _>>>()?,
+        metrics: args
+            .metrics
+            .iter()
+            .map(|text| metric(text))
+            .collect::<Result<BTreeMap<_, _>>>()?,
         card: args.card.clone(),
-        artifact: args.owner.clone().zip(args.purpose.clone()).map(|(owner, purpose)| NewArtifact { owner, purpose, risk_tier: None }),
+        artifact: args
+            .owner
+            .clone()
+            .zip(args.purpose.clone())
+            .map(|(owner, purpose)| NewArtifact {
+                owner,
+                purpose,
+                risk_tier: None,
+            }),
         branch: args.branch.clone(),
     };
     let report = register(context, &request).await?;
@@ -94,14 +109,26 @@ fn lineage(args: &Args) -> Result<Option<Lineage>> {
     if args.inputs.is_empty() && args.code.is_none() && args.run.is_none() {
         return Ok(None);
     }
-    let mut lineage = Lineage { run: args.run.clone(), ..Lineage::default() };
+    let mut lineage = Lineage {
+        run: args.run.clone(),
+        ..Lineage::default()
+    };
     for input in &args.inputs {
         match input.split_once('=') {
             Some((version, digest)) => {
-                let digest: TreeDigest = digest.parse().map_err(|error: crate::model::id::IdError| usage(&error))?;
-                lineage.bases.push(Base { version: names::version(version)?, digest });
+                let digest: TreeDigest = digest
+                    .parse()
+                    .map_err(|error: crate::model::id::IdError| usage(&error))?;
+                lineage.bases.push(Base {
+                    version: names::version(version)?,
+                    digest,
+                });
             }
-            None => lineage.datasets.push(input.parse().map_err(|error: crate::model::id::IdError| usage(&error))?),
+            None => lineage.datasets.push(
+                input
+                    .parse()
+                    .map_err(|error: crate::model::id::IdError| usage(&error))?,
+            ),
         }
     }
     lineage.code = args.code.as_deref().map(code).transpose()?;
@@ -109,17 +136,35 @@ fn lineage(args: &Args) -> Result<Option<Lineage>> {
 }
 
 fn code(text: &str) -> Result<CodeCommit> {
-    let is_commit = |commit: &str| (commit.len() == 40 || commit.len() == 64) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_commit = |commit: &str| {
+        (commit.len() == 40 || commit.len() == 64)
+            && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
     match text.rsplit_once('@') {
-        Some((repository, commit)) if is_commit(commit) => Ok(CodeCommit { repository: repository.to_owned(), commit: commit.to_lowercase() }),
-        Some(_) | None => Err(Failure::new(FailureKind::Usage, format!("`{text}` is not `REPOSITORY@COMMIT` with the whole commit"))),
+        Some((repository, commit)) if is_commit(commit) => Ok(CodeCommit {
+            repository: repository.to_owned(),
+            commit: commit.to_lowercase(),
+        }),
+        Some(_) | None => Err(Failure::new(
+            FailureKind::Usage,
+            format!("`{text}` is not `REPOSITORY@COMMIT` with the whole commit"),
+        )),
     }
 }
 
 fn metric(text: &str) -> Result<(MetricName, f64)> {
-    let refuse = || Failure::new(FailureKind::Usage, format!("`{text}` is not `NAME=VALUE`, such as `accuracy=0.97`"));
+    let refuse = || {
+        Failure::new(
+            FailureKind::Usage,
+            format!("`{text}` is not `NAME=VALUE`, such as `accuracy=0.97`"),
+        )
+    };
     let (name, value) = text.split_once('=').ok_or_else(refuse)?;
-    Ok((name.parse().map_err(|error: crate::model::id::IdError| usage(&error))?, value.parse().map_err(|_| refuse())?))
+    Ok((
+        name.parse()
+            .map_err(|error: crate::model::id::IdError| usage(&error))?,
+        value.parse().map_err(|_| refuse())?,
+    ))
 }
 
 fn usage(error: &dyn std::error::Error) -> Failure {
@@ -128,11 +173,25 @@ fn usage(error: &dyn std::error::Error) -> Failure {
 
 impl Report for RegisterReport {
     fn render(&self, page: &mut Page) {
-        let word = if self.committed.is_some() { "registered" } else { "known" };
-        page.mark(Tone::Good, word, format!("{} in {}, {} bytes, label: {}", self.version, self.workspace, self.size, self.label));
+        let word = if self.committed.is_some() {
+            "registered"
+        } else {
+            "known"
+        };
+        page.mark(
+            Tone::Good,
+            word,
+            format!(
+                "{} in {}, {} bytes, label: {}",
+                self.version, self.workspace, self.size, self.label
+            ),
+        );
         page.line(self.digest.to_string());
         if let Some(committed) = &self.committed {
-            page.line(format!("commit {} on {}", committed.commit, committed.branch));
+            page.line(format!(
+                "commit {} on {}",
+                committed.commit, committed.branch
+            ));
         }
         for warning in &self.warnings {
             page.mark(Tone::Waiting, "note:", warning);

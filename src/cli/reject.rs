@@ -31,6 +31,11 @@ pub(crate) struct Args {
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
-    let answer = Answer { promotion: args.promotion.clone(), decision: ApprovalDecision::Reject, meaning: args.reason.clone(), validity: args.validity };
+    let answer = Answer {
+        promotion: args.promotion.clone(),
+        decision: ApprovalDecision::Reject,
+        meaning: args.reason.clone(),
+        validity: args.validity,
+    };
     approve::sign(terminal, context, &answer, args.yes)
 }

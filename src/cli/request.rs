@@ -42,15 +42,28 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         reason: args.reason.clone(),
         branch: args.branch.clone(),
     };
-    terminal.report(&request(context, &asked)?).or_fail(FailureKind::Unavailable)?;
+    terminal
+        .report(&request(context, &asked)?)
+        .or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
 }
 
 impl Report for ReleaseReport {
     fn render(&self, page: &mut Page) {
         match &self.committed {
-            Some(committed) => page.mark(Tone::Good, "asked", format!("{} for {}: commit {} on {}", self.environment, self.version, committed.commit, committed.branch)),
-            None => page.mark(Tone::Faint, "asked already", format!("{} for {}", self.environment, self.version)),
+            Some(committed) => page.mark(
+                Tone::Good,
+                "asked",
+                format!(
+                    "{} for {}: commit {} on {}",
+                    self.environment, self.version, committed.commit, committed.branch
+                ),
+            ),
+            None => page.mark(
+                Tone::Faint,
+                "asked already",
+                format!("{} for {}", self.environment, self.version),
+            ),
         }
         for slot in &self.slots {
             render::slot(page, slot);
@@ -58,6 +71,10 @@ impl Report for ReleaseReport {
     }
 
     fn names(&self) -> Vec<String> {
-        self.slots.iter().filter_map(|slot| slot.promotion.as_ref()).map(|promotion| promotion.id.short()).collect()
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.promotion.as_ref())
+            .map(|promotion| promotion.id.short())
+            .collect()
     }
 }

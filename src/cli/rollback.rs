@@ -37,7 +37,13 @@ pub(crate) struct Args {
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let artifact = names::artifact(&args.name, args.kind)?;
-    let report = rollback(context, &artifact, &args.environment, args.version.as_ref(), args.reason.clone())?;
+    let report = rollback(
+        context,
+        &artifact,
+        &args.environment,
+        args.version.as_ref(),
+        args.reason.clone(),
+    )?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
 }

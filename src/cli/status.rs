@@ -13,7 +13,9 @@ pub(crate) struct Args {}
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, _: &Args) -> Result<Exit> {
-    terminal.report(&status(context)?).or_fail(FailureKind::Unavailable)?;
+    terminal
+        .report(&status(context)?)
+        .or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
 }
 
@@ -25,14 +27,32 @@ impl Report for StatusReport {
                 line.environment.to_string(),
                 line.slot.workspace.to_string(),
                 line.slot.artifact.to_string(),
-                line.held.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                line.held
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), ToString::to_string),
                 asked.map_or_else(|| "-".to_owned(), |asked| asked.version.to_string()),
-                asked.map_or("no release", |asked| render::status_word(asked.status).0).to_owned(),
-                asked.and_then(|asked| asked.promotion.as_ref()).map_or_else(String::new, |promotion| promotion.id.short()),
+                asked
+                    .map_or("no release", |asked| render::status_word(asked.status).0)
+                    .to_owned(),
+                asked
+                    .and_then(|asked| asked.promotion.as_ref())
+                    .map_or_else(String::new, |promotion| promotion.id.short()),
             ]
         };
-        let header = ["environment", "workspace", "artifact", "holds", "asked", "status", "promotion"];
-        page.table(&header, self.slots.iter().map(row).collect(), "nothing is held, and nothing is asked for");
+        let header = [
+            "environment",
+            "workspace",
+            "artifact",
+            "holds",
+            "asked",
+            "status",
+            "promotion",
+        ];
+        page.table(
+            &header,
+            self.slots.iter().map(row).collect(),
+            "nothing is held, and nothing is asked for",
+        );
         for problem in &self.not_adopted {
             page.mark(Tone::Waiting, "not in force:", problem);
         }
@@ -42,6 +62,9 @@ impl Report for StatusReport {
     }
 
     fn names(&self) -> Vec<String> {
-        self.slots.iter().map(|line| line.slot.to_string()).collect()
+        self.slots
+            .iter()
+            .map(|line| line.slot.to_string())
+            .collect()
     }
 }

@@ -77,7 +77,11 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         Action::Status => {
             let report = status(context)?;
             terminal.report(&report).or_fail(FailureKind::Unavailable)?;
-            return Ok(if report.problems.is_empty() { Exit::Done } else { Exit::Ended(FailureKind::Waiting) });
+            return Ok(if report.problems.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Ended(FailureKind::Waiting)
+            });
         }
         Action::AddKey(new) => {
             let new = NewKey {
@@ -88,7 +92,9 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
                 leave: new.leave.clone(),
                 emails: new.emails.clone(),
             };
-            terminal.report(&Written { written: add_key(context, &new)? })
+            terminal.report(&Written {
+                written: add_key(context, &new)?,
+            })
         }
     }
     .or_fail(FailureKind::Unavailable)?;
@@ -121,7 +127,11 @@ impl Report for SignReport {
         for path in &self.changed {
             page.line(format!("  pinned {path}"));
         }
-        page.mark(Tone::Good, "signed", format!("by {}; commit {}", self.principal, self.written.join(", ")));
+        page.mark(
+            Tone::Good,
+            "signed",
+            format!("by {}; commit {}", self.principal, self.written.join(", ")),
+        );
     }
 
     fn names(&self) -> Vec<String> {
@@ -133,7 +143,9 @@ impl Report for TrustReport {
     fn render(&self, page: &mut Page) {
         match (self.root_version, self.index_version, &self.commit) {
             (Some(root), Some(index), Some(commit)) => {
-                page.line(format!("in force: trust root {root}, index {index}, from commit {commit}"));
+                page.line(format!(
+                    "in force: trust root {root}, index {index}, from commit {commit}"
+                ));
             }
             _ => page.line("nothing is in force yet; the first `promote apply` adopts"),
         }
@@ -142,7 +154,11 @@ impl Report for TrustReport {
         }
         for file in &self.changed {
             let role = file.role.as_deref().unwrap_or("no role");
-            page.mark(Tone::Waiting, "differs:", format!("{} (signed by {role})", file.path));
+            page.mark(
+                Tone::Waiting,
+                "differs:",
+                format!("{} (signed by {role})", file.path),
+            );
         }
         for problem in &self.problems {
             page.mark(Tone::Bad, "missing:", problem);

@@ -34,15 +34,26 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
-    let settings = WatchSettings::every(Duration::from_secs(args.interval.seconds())).or_fail(FailureKind::Usage)?;
+    let settings = WatchSettings::every(Duration::from_secs(args.interval.seconds()))
+        .or_fail(FailureKind::Usage)?;
     let stop = Stop::new();
     let mut signals = StopSignals::catch().or_fail(FailureKind::Internal)?;
-    let mut follower = Follower::new(context.engine()?, args.environments.iter().cloned().collect(), &stop);
+    let mut follower = Follower::new(
+        context.engine()?,
+        args.environments.iter().cloned().collect(),
+        &stop,
+    );
     let mut listener = |event: &WatchEvent<'_>| {
         // When nobody listens any more the work still goes on.
         drop(tell(terminal, event));
     };
-    let mut watching = std::pin::pin!(watch(&mut follower, settings, context.clock.as_ref(), &stop, &mut listener));
+    let mut watching = std::pin::pin!(watch(
+        &mut follower,
+        settings,
+        context.clock.as_ref(),
+        &stop,
+        &mut listener
+    ));
     let ended = tokio::select! {
         ended = &mut watching => ended,
         _ = signals.next() => {
@@ -61,18 +72,40 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
 fn tell(terminal: &Terminal, event: &WatchEvent<'_>) -> std::io::Result<()> {
     match event {
         WatchEvent::Reconciled { report, .. } => tell_run(terminal, report),
-        WatchEvent::Failed { error, is_news: true, pause, .. } => terminal.note(&format!("error: {error}; looking again in {}s", pause.as_secs())),
-        WatchEvent::Stopped(summary) => terminal.note(&format!("stopped after {} looks and {} runs", summary.looks, summary.runs)),
-        WatchEvent::Failed { .. } | WatchEvent::Looked { .. } | WatchEvent::Reconciling { .. } | WatchEvent::Waiting { .. } => Ok(()),
+        WatchEvent::Failed {
+            error,
+            is_news: true,
+            pause,
+            ..
+        } => terminal.note(&format!(
+            "error: {error}; looking again in {}s",
+            pause.as_secs()
+        )),
+        WatchEvent::Stopped(summary) => terminal.note(&format!(
+            "stopped after {} looks and {} runs",
+            summary.looks, summary.runs
+        )),
+        WatchEvent::Failed { .. }
+        | WatchEvent::Looked { .. }
+        | WatchEvent::Reconciling { .. }
+        | WatchEvent::Waiting { .. } => Ok(()),
     }
 }
 
 fn tell_run(terminal: &Terminal, report: &RunReport) -> std::io::Result<()> {
     let mut page = Page::default();
-    for slot in report.slots.iter().filter(|slot| slot.status != SlotStatus::UpToDate) {
+    for slot in report
+        .slots
+        .iter()
+        .filter(|slot| slot.status != SlotStatus::UpToDate)
+    {
         render::slot(&mut page, slot);
     }
     render::notes(&mut page, &report.not_adopted, &report.ignored);
     let text = page.into_text();
-    if text.is_empty() { Ok(()) } else { terminal.data(&text) }
+    if text.is_empty() {
+        Ok(())
+    } else {
+        terminal.data(&text)
+    }
 }

@@ -1,6 +1,6 @@
 //! What happens while a repository is watched, for those who show it.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::time::Duration;
 
 use jiff::Timestamp;

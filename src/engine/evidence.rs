@@ -398,7 +398,7 @@ fn approvals(world: &World, promotion: &Promotion) -> Vec<ApprovalFacts> {
             .said
         {
             Said::Approval(approval) => Some(ApprovalFacts {
-                approval: approval.clone(),
+                approval: approval.as_ref().clone(),
                 statement: receipt.statement,
                 signer: receipt.signer.clone(),
                 key: receipt.key.clone(),

@@ -53,7 +53,7 @@ pub enum NotStaged {
 #[derive(Debug)]
 pub enum Attempted {
     /// It ended, and the ledger says how.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
     /// Somebody else changed the ledger first: look again, and decide again.
     Overtaken,
 }
@@ -142,7 +142,7 @@ impl Engine {
         self.watcher.reached(Step::Ended);
         drop(lock);
         self.forget_attempt(&attempt);
-        Ok(Attempted::Ended(outcome))
+        Ok(Attempted::Ended(Box::new(outcome)))
     }
 
     /// Write, read back, point. Whatever happens, the answer is an outcome; an error means that we may not say one.

@@ -143,7 +143,7 @@ pub fn read(found: &Found, signer: &Signer, ledger: &str) -> Result<Said, String
                 signer,
                 ledger,
             )?;
-            Ok(Said::Approval(approval))
+            Ok(Said::Approval(Box::new(approval)))
         }
         MARK_BAD_TYPE => {
             let statement: Statement<MarkBad> = parse(&found.statement)?;

@@ -116,10 +116,8 @@ pub fn seal(entry: &Entry, key: &EngineKey) -> Result<Vec<u8>, RecordError> {
 ///
 /// When it is not exactly what [`seal`] writes, or was signed by an engine that may not say this.
 pub fn open(line: &[u8], engines: &[TrustedEngine]) -> Result<Entry, RecordError> {
-    let trusted: Vec<(&TrustedEngine, EnginePublicKey)> = engines
-        .iter()
-        .map(|engine| (engine, engine.key.clone()))
-        .collect();
+    let trusted: Vec<(&TrustedEngine, EnginePublicKey)> =
+        engines.iter().map(|engine| (engine, engine.key)).collect();
     let verified = dsse::open(line, &trusted)?;
     if verified.bytes.payload_type() != PAYLOAD_TYPE {
         return Err(RecordError::Type("payload type"));

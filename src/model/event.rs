@@ -158,7 +158,7 @@ pub struct Receipt {
 #[serde(tag = "kind", content = "statement", rename_all = "kebab-case")]
 pub enum Said {
     /// Yes or no to one promotion.
-    Approval(Approval),
+    Approval(Box<Approval>),
     /// A digest is bad.
     MarkBad(MarkBad),
 }

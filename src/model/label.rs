@@ -171,7 +171,7 @@ mod tests {
         fn joining_is_a_semilattice(a in label(), b in label(), c in label()) {
             prop_assert_eq!(a.join(&b), b.join(&a));
             prop_assert_eq!(a.join(&b).join(&c), a.join(&b.join(&c)));
-            prop_assert_eq!(a.join(&a), a.clone());
+            prop_assert_eq!(a.join(&a), a);
         }
 
         #[test]

@@ -161,6 +161,12 @@ fn validate(world: &World, request: &RegisterRequest, files: &FileList) -> Resul
             );
         }
     }
+    check_words(request, files)?;
+    check_names(world, request)
+}
+
+/// Checks what can be checked without looking at the repository.
+fn check_words(request: &RegisterRequest, files: &FileList) -> Result<()> {
     if let Some(card) = request
         .card
         .as_ref()
@@ -178,6 +184,11 @@ fn validate(world: &World, request: &RegisterRequest, files: &FileList) -> Resul
             format!("metric `{}` is not a finite number", metric.0),
         ));
     }
+    Ok(())
+}
+
+/// Checks that what is named is there.
+fn check_names(world: &World, request: &RegisterRequest) -> Result<()> {
     let lineage = request.lineage.iter();
     if let Some(dataset) = lineage
         .flat_map(|lineage| &lineage.datasets)

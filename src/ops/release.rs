@@ -173,22 +173,6 @@ fn write_release(
 ) -> Result<ReleaseReport> {
     let artifact = &asked.version.artifact;
     let path = path_of_release(&asked.environment, artifact);
-    let release = Manifest {
-        api_version: API_VERSION.to_owned(),
-        kind: "Release".to_owned(),
-        metadata: Metadata {
-            name: artifact.name.clone(),
-            description: None,
-        },
-        spec: ReleaseSpec {
-            environment: asked.environment.clone(),
-            artifact: artifact.clone(),
-            version: asked.version.version.clone(),
-            digest,
-            workspaces: asked.workspaces.clone(),
-            reason: asked.reason.clone(),
-        },
-    };
     let is_asked = world.wanted.get(&path).is_some_and(|wanted| {
         wanted.digest == digest
             && wanted.version == asked.version.version
@@ -197,39 +181,60 @@ fn write_release(
     let committed = if is_asked {
         None
     } else {
-        let text = serde_yaml::to_string(&release)
-            .or_fail(FailureKind::Internal)?
-            .into_bytes();
         let person = Person::of(context, &world.people)?;
-        let signature = person.sign(context, RELEASE_NAMESPACE, &text)?;
-        let files = BTreeMap::from([
-            (path_of_signature(&path), Some(signature.into_bytes())),
-            (path.clone(), Some(text)),
-        ]);
-        let message = format!("release: {} to {}", asked.version, asked.environment);
-        Some(commit(
-            context,
-            engine,
-            Some(&person),
-            &NewFiles {
-                files,
-                message,
-                branch: asked.branch.clone(),
-            },
-        )?)
+        Some(commit_release(context, engine, &person, asked, digest)?)
     };
     let world = engine.observe()?;
     let survey = engine.survey(&world, Vec::new())?;
     let is_meant = |slot: &SlotReport| {
         slot.slot.artifact == *artifact && slot.environment == asked.environment
     };
-    let slots = survey.run.slots.into_iter().filter(is_meant).collect();
     Ok(ReleaseReport {
         version: asked.version.clone(),
         digest,
         environment: asked.environment.clone(),
         path,
         committed,
-        slots,
+        slots: survey.run.slots.into_iter().filter(is_meant).collect(),
     })
+}
+
+/// Writes, signs and commits the release file.
+fn commit_release(
+    context: &Context,
+    engine: &Engine,
+    person: &Person,
+    asked: &ReleaseRequest,
+    digest: TreeDigest,
+) -> Result<Committed> {
+    let release = Manifest {
+        api_version: API_VERSION.to_owned(),
+        kind: "Release".to_owned(),
+        metadata: Metadata {
+            name: asked.version.artifact.name.clone(),
+            description: None,
+        },
+        spec: ReleaseSpec {
+            environment: asked.environment.clone(),
+            artifact: asked.version.artifact.clone(),
+            version: asked.version.version.clone(),
+            digest,
+            workspaces: asked.workspaces.clone(),
+            reason: asked.reason.clone(),
+        },
+    };
+    let text = serde_yaml::to_string(&release)
+        .or_fail(FailureKind::Internal)?
+        .into_bytes();
+    let signature = person.sign(context, RELEASE_NAMESPACE, &text)?;
+    let path = path_of_release(&asked.environment, &asked.version.artifact);
+    let new = NewFiles {
+        files: BTreeMap::from([
+            (path_of_signature(&path), Some(signature.into_bytes())),
+            (path, Some(text)),
+        ]),
+        message: format!("release: {} to {}", asked.version, asked.environment),
+        branch: asked.branch.clone(),
+    };
+    commit(context, engine, Some(person), &new)
 }

@@ -61,66 +61,75 @@ pub fn sign(context: &Context) -> Result<SignReport> {
     let (root, root_bytes) = read_root(&tree)?;
     let people = People::of(&root.spec);
     let person = Person::of(context, &people)?;
+    let sign =
+        |path: &str, bytes: &[u8]| add_signature(context, &tree, &people, &person, path, bytes);
     let mut written = Vec::new();
     let signers = allowed_signers(&root.spec);
     if read(&tree, ALLOWED_SIGNERS_PATH)?.as_deref() != Some(signers.as_bytes()) {
         write(&tree, ALLOWED_SIGNERS_PATH, signers.as_bytes())?;
         written.push(ALLOWED_SIGNERS_PATH.to_owned());
     }
-    let root_sha256 = Sha256::of(&root_bytes);
     let may_sign_root = root.spec.roles.iter().any(|(name, role)| {
         name.as_str() == ROOT_ROLE && members(&root.spec, role).contains(&person.principal)
     });
     if may_sign_root {
-        written.extend(add_signature(
-            context,
-            &tree,
-            &people,
-            &person,
-            TRUST_ROOT_PATH,
-            &root_bytes,
-        )?);
+        written.extend(sign(TRUST_ROOT_PATH, &root_bytes)?);
     }
-    let files = governed_files(&tree)?;
-    let old = read_index(&tree)?;
-    let before = old
-        .as_ref()
-        .map(|(index, _)| index.spec.files.clone())
-        .unwrap_or_default();
-    let changed: BTreeSet<TreePath> = changed_paths(&before, &files);
-    let is_current = old
-        .as_ref()
-        .is_some_and(|(index, _)| changed.is_empty() && index.spec.root == root_sha256);
-    let index_bytes = match old {
-        Some((_, bytes)) if is_current => bytes,
-        old => {
-            let version = old.map_or(1, |(index, _)| index.spec.version + 1);
-            let bytes = render_index(&root, version, root_sha256, files)?;
-            write(&tree, TRUST_INDEX_PATH, &bytes)?;
-            written.push(TRUST_INDEX_PATH.to_owned());
-            written.extend(remove_stale_signatures(
-                &tree,
-                &root.spec,
-                &people,
-                TRUST_INDEX_PATH,
-                &bytes,
-            )?);
-            bytes
-        }
-    };
-    written.extend(add_signature(
-        context,
-        &tree,
-        &people,
-        &person,
-        TRUST_INDEX_PATH,
-        &index_bytes,
-    )?);
+    let index = renew_index(&tree, &root, &people, Sha256::of(&root_bytes))?;
+    written.extend(index.written);
+    written.extend(sign(TRUST_INDEX_PATH, &index.bytes)?);
     Ok(SignReport {
         principal: person.principal,
         written,
-        changed: changed.iter().map(ToString::to_string).collect(),
-        root: root_sha256,
+        changed: index.changed.iter().map(ToString::to_string).collect(),
+        root: Sha256::of(&root_bytes),
+    })
+}
+
+/// The trust index as it has to be now.
+struct Index {
+    bytes: Vec<u8>,
+    written: Vec<String>,
+    changed: BTreeSet<TreePath>,
+}
+
+/// Pins the governed files of the work tree in a new version of the index, unless the one that is there pins them already.
+fn renew_index(
+    tree: &Path,
+    root: &TrustRoot,
+    people: &People,
+    root_sha256: Sha256,
+) -> Result<Index> {
+    let files = governed_files(tree)?;
+    let old = read_index(tree)?;
+    let before = old.as_ref().map(|(index, _)| index.spec.files.clone());
+    let changed = changed_paths(&before.unwrap_or_default(), &files);
+    let is_current = |index: &TrustIndex| changed.is_empty() && index.spec.root == root_sha256;
+    let version = match old {
+        Some((index, bytes)) if is_current(&index) => {
+            return Ok(Index {
+                bytes,
+                written: Vec::new(),
+                changed,
+            });
+        }
+        Some((index, _)) => index.spec.version + 1,
+        None => 1,
+    };
+    let bytes = render_index(root, version, root_sha256, files)?;
+    write(tree, TRUST_INDEX_PATH, &bytes)?;
+    let mut written = vec![TRUST_INDEX_PATH.to_owned()];
+    written.extend(remove_stale_signatures(
+        tree,
+        &root.spec,
+        people,
+        TRUST_INDEX_PATH,
+        &bytes,
+    )?);
+    Ok(Index {
+        bytes,
+        written,
+        changed,
     })
 }
 

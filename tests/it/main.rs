@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a subject.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::string_slice,

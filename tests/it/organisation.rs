@@ -89,29 +89,7 @@ impl Organisation {
                 ],
             )
             .expect_code(0);
-        for (name, groups) in PEOPLE.into_iter().skip(1) {
-            organisation.add(name, name, groups);
-        }
-        organisation
-            .as_person(
-                "ada",
-                &[
-                    "trust",
-                    "add-key",
-                    "ada",
-                    "--key",
-                    organisation.key("ada.pub").to_str().unwrap(),
-                    "--leave",
-                    "data-scientists",
-                    "--leave",
-                    "reviewers",
-                    "--leave",
-                    "risk",
-                    "--leave",
-                    "release-managers",
-                ],
-            )
-            .expect_code(0);
+        organisation.share_out();
         if pattern == "multi-environment" {
             organisation.edit(
                 "policies/prod.yaml",
@@ -124,6 +102,19 @@ impl Organisation {
             .expect_code(0);
         organisation.apply().expect_code(0);
         organisation
+    }
+
+    /// Everybody joins, and ada keeps what is hers.
+    fn share_out(&self) {
+        for (name, groups) in PEOPLE.into_iter().skip(1) {
+            self.add(name, name, groups);
+        }
+        let key = self.key("ada.pub");
+        let mut leave = vec!["trust", "add-key", "ada", "--key", key.to_str().unwrap()];
+        for group in ["data-scientists", "reviewers", "risk", "release-managers"] {
+            leave.extend(["--leave", group]);
+        }
+        self.as_person("ada", &leave).expect_code(0);
     }
 
     /// A path below the organisation's folder.
