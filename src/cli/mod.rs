@@ -14,7 +14,7 @@ use crate::engine::{Unwatched, Watcher};
 use crate::error::{Failure, FailureKind, Result};
 use crate::progress::{Progress, Silent};
 use crate::ui::progress::Bar;
-use crate::ui::{OutputFormat, Terminal, failure};
+use crate::ui::{OutputFormat, Terminal, failure, logging};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +171,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    start_logging(cli.verbose);
+    logging::start(cli.verbose);
     let terminal = Terminal::new(cli.output);
     let context = context(&cli);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -264,20 +264,4 @@ impl Watcher for KillAfter {
             tracing::error!(?killed, "still alive");
         }
     }
-}
-
-fn start_logging(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "promote=info",
-        _ => "promote=debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("PROMOTE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    // A second subscriber in one process is of no use and no harm.
-    drop(subscriber.try_init());
 }

@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod failure;
+pub mod logging;
 pub mod progress;
 pub mod report;
 

@@ -3,8 +3,11 @@
 //! Every line is a use case that a command stands for, run with the keys of the person who would run it. The clock is
 //! moved between the days of the story, which ends today, so that soak times pass without waiting for them.
 
+mod acts;
+mod models;
 mod people;
 mod scene;
+mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +17,9 @@ use crate::context::Context;
 use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
 use crate::model::promotion::OutcomeKind;
+use crate::ops::demo::models::Trained;
 use crate::ops::demo::people::Person;
-use crate::ops::demo::scene::{Scene, Trained};
+use crate::ops::demo::scene::Scene;
 
 /// One line of the story.
 #[derive(Debug, Clone, Serialize)]

@@ -1,86 +1,28 @@
 //! The stage of the story: a repository, workspaces, keys, a clock, and what was told so far.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use rust_embed::RustEmbed;
 
 use crate::attest::ssh::sign;
 use crate::clock::{Clock as _, ManualClock};
 use crate::config::Environment;
 use crate::context::{Context, Settings};
 use crate::engine::Engine;
-use crate::engine::reconcile::{RunReport, SlotStatus};
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::fs::durable;
 use crate::manifest::topology::PatternName;
-use crate::model::approval::ApprovalDecision;
-use crate::model::artifact::VersionId;
 use crate::model::lineage::{CodeCommit, Lineage};
-use crate::model::verdict::Verdict;
-use crate::ops::apply::apply;
-use crate::ops::approve::{Answer, DEFAULT_VALIDITY, Desk};
 use crate::ops::demo::Line;
+use crate::ops::demo::models::{Penguins, Trained};
 use crate::ops::demo::people::Person;
 use crate::ops::init::{InitRequest, init};
-use crate::ops::register::{NewArtifact, RegisterRequest, register};
-use crate::ops::release::{ReleaseRequest, request, rollback};
+use crate::ops::register::{NewArtifact, RegisterRequest};
 use crate::ops::trust::{NewKey, add_key, commit_signed, sign as sign_trust};
-
-/// The models of the story, really trained: see the README beside them.
-#[derive(RustEmbed)]
-#[folder = "src/ops/demo/penguins/"]
-struct Penguins;
-
-/// A model of the story.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trained {
-    /// The folder of its files.
-    folder: &'static str,
-    /// The name that it is registered under.
-    name: &'static str,
-    /// Its version.
-    version: &'static str,
-    /// The dataset that it was trained on, or is said to be.
-    dataset: &'static str,
-}
-
-impl Trained {
-    pub(super) const FIRST: Self = Self {
-        folder: "penguin-species/1.0.0",
-        name: "penguin-species",
-        version: "1.0.0",
-        dataset: "penguins-sample",
-    };
-    pub(super) const SECOND: Self = Self {
-        folder: "penguin-species/1.1.0",
-        version: "1.1.0",
-        ..Self::FIRST
-    };
-    pub(super) const FIELD: Self = Self {
-        folder: "penguin-species-field/1.0.0",
-        name: "penguin-species-field",
-        version: "1.0.0",
-        dataset: "penguins-field",
-    };
-    /// The same bytes under a harmless name, with a harmless lineage.
-    pub(super) const RENAMED: Self = Self {
-        name: "penguin-toy",
-        dataset: "penguins-sample",
-        ..Self::FIELD
-    };
-
-    fn id(self) -> Result<VersionId> {
-        format!("wildlife/model/{}@{}", self.name, self.version)
-            .parse()
-            .or_fail(FailureKind::Internal)
-    }
-}
 
 /// The stage.
 pub(super) struct Scene<'a> {
-    context: Context,
+    pub(super) context: Context,
     clock: ManualClock,
     directory: PathBuf,
     lines: Vec<Line>,
@@ -228,193 +170,11 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    pub(super) async fn register(
-        &mut self,
-        person: Person,
-        model: &Trained,
-        workspace: &str,
-    ) -> Result<()> {
-        let report = register(
-            &self.context_of(person),
-            &self.register_request(model, workspace)?,
-        )
-        .await?;
-        let result = format!(
-            "{} bytes, {}…, label: {}",
-            report.size,
-            report.digest.short(),
-            report.label
-        );
-        self.say(
-            person.name(),
-            &register_command(model, workspace),
-            &result,
-            true,
-        );
-        Ok(())
-    }
-
-    pub(super) async fn register_is_denied(
-        &mut self,
-        person: Person,
-        model: &Trained,
-        workspace: &str,
-    ) -> Result<()> {
-        let answer = register(
-            &self.context_of(person),
-            &self.register_request(model, workspace)?,
-        )
-        .await;
-        let (result, is_expected) = match answer {
-            Err(failure) if failure.kind == FailureKind::Denied => {
-                (format!("denied: {}", failure.message), true)
-            }
-            Err(failure) => return Err(failure),
-            Ok(_) => ("registered, which must not happen".to_owned(), false),
-        };
-        self.say(
-            person.name(),
-            &register_command(model, workspace),
-            &result,
-            is_expected,
-        );
-        self.stop_unless(is_expected)
-    }
-
-    pub(super) fn request(
-        &mut self,
-        person: Person,
-        model: &Trained,
-        environment: &str,
-    ) -> Result<()> {
-        let asked = ReleaseRequest {
-            version: model.id()?,
-            environment: environment.parse().or_fail(FailureKind::Internal)?,
-            workspaces: BTreeSet::new(),
-            reason: None,
-            branch: None,
-        };
-        request(&self.context_of(person), &asked)?;
-        let command = format!(
-            "promote request wildlife/{}@{} --to {environment}",
-            model.name, model.version
-        );
-        self.say(
-            person.name(),
-            &command,
-            &format!("{environment} should hold it: a signed release, committed"),
-            true,
-        );
-        Ok(())
-    }
-
-    pub(super) fn rollback(
-        &mut self,
-        person: Person,
-        model: &Trained,
-        environment: &str,
-    ) -> Result<()> {
-        let id = model.id()?;
-        let environment_name = environment.parse().or_fail(FailureKind::Internal)?;
-        let report = rollback(
-            &self.context_of(person),
-            &id.artifact,
-            &environment_name,
-            None,
-            Some("it disappoints".to_owned()),
-        )?;
-        let command = format!(
-            "promote rollback wildlife/{} --in {environment}",
-            model.name
-        );
-        self.say(
-            person.name(),
-            &command,
-            &format!(
-                "back to {}: a release like any other",
-                report.version.version
-            ),
-            true,
-        );
-        Ok(())
-    }
-
-    pub(super) fn approve(
-        &mut self,
-        people: &[Person],
-        environment: &str,
-        model: &Trained,
-    ) -> Result<()> {
-        let mut results = Vec::new();
-        let promotion = self.waiting(&format!("{environment}-{}-", model.name))?;
-        for person in people {
-            let context = self.context_of(*person);
-            let desk = Desk::open(&context)?;
-            let draft = desk.draft(&promotion)?;
-            let answer = Answer {
-                promotion: promotion.clone(),
-                decision: ApprovalDecision::Approve,
-                meaning: "I have read the model card and accept it here.".to_owned(),
-                validity: DEFAULT_VALIDITY.parse().or_fail(FailureKind::Internal)?,
-            };
-            desk.answer(&context, &draft, &answer)?;
-            results.extend(draft.warnings.into_iter().take(1));
-        }
-        let names: Vec<&str> = people.iter().map(|person| person.name()).collect();
-        let result = results.first().map_or_else(
-            || "signed with their own keys, handed in".to_owned(),
-            |warning| format!("signed, but {warning}"),
-        );
-        self.say(
-            &names.join(","),
-            &format!("promote approve {promotion}"),
-            &result,
-            true,
-        );
-        Ok(())
-    }
-
-    /// The promotion that waits and whose id begins like this.
-    fn waiting(&self, prefix: &str) -> Result<String> {
-        let mut engine = self.context.observer()?;
-        let world = engine.observe()?;
-        let judged = engine.survey(&world, Vec::new())?.judged;
-        let promotion = judged
-            .into_iter()
-            .map(|judged| judged.promotion.id.short())
-            .find(|id| id.starts_with(prefix));
-        promotion.ok_or_else(|| {
-            Failure::new(
-                FailureKind::Internal,
-                format!("no promotion `{prefix}…` waits"),
-            )
-        })
-    }
-
-    /// One run of the engine, which must come to what the story says.
-    pub(super) async fn apply(&mut self, expected: &str) -> Result<()> {
-        let report = apply(&self.context, &BTreeSet::new(), None).await?;
-        let (word, result) = summary(&report);
-        self.say("ci", "promote apply", &result, word == expected);
-        self.stop_unless(word == expected)
-    }
-
-    pub(super) fn verify(&mut self) -> Result<()> {
-        let mut engine = self.context.observer()?;
-        engine.observe()?;
-        let result = format!(
-            "{} entries, signatures and gates recomputed: all good",
-            engine.book()?.state().size
-        );
-        self.say("anyone", "promote verify", &result, true);
-        Ok(())
-    }
-
     pub(super) fn observer(&self) -> Result<Engine> {
         self.context.observer()
     }
 
-    fn stop_unless(&self, is_expected: bool) -> Result<()> {
+    pub(super) fn stop_unless(&self, is_expected: bool) -> Result<()> {
         if is_expected {
             return Ok(());
         }
@@ -429,7 +189,7 @@ impl<'a> Scene<'a> {
         ))
     }
 
-    fn say(&mut self, who: &str, command: &str, result: &str, is_expected: bool) {
+    pub(super) fn say(&mut self, who: &str, command: &str, result: &str, is_expected: bool) {
         let line = Line {
             who: who.to_owned(),
             command: command.to_owned(),
@@ -445,7 +205,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The context with a person's key, and their name on commits.
-    fn context_of(&self, person: Person) -> Context {
+    pub(super) fn context_of(&self, person: Person) -> Context {
         let mut settings = self.context.settings.clone();
         settings.signing_key = Some(self.key(person));
         let (name, email) = (person.printed_name().to_owned(), person.email());
@@ -494,7 +254,11 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    fn register_request(&self, model: &Trained, workspace: &str) -> Result<RegisterRequest> {
+    pub(super) fn register_request(
+        &self,
+        model: &Trained,
+        workspace: &str,
+    ) -> Result<RegisterRequest> {
         let from = self.directory.join("models").join(model.folder);
         let metrics = durable::read_bounded(&from.join("metrics.json"), 1 << 16)
             .or_fail(FailureKind::Internal)?;
@@ -523,46 +287,4 @@ impl<'a> Scene<'a> {
             from,
         })
     }
-}
-
-fn register_command(model: &Trained, workspace: &str) -> String {
-    format!(
-        "promote register wildlife/{} {} --from ../models/{} --workspace {workspace} --input {}",
-        model.name, model.version, model.folder, model.dataset
-    )
-}
-
-/// What a run came to: the word that the story expects, and the words that are told.
-fn summary(report: &RunReport) -> (&'static str, String) {
-    let told = |status: SlotStatus| {
-        report
-            .slots
-            .iter()
-            .filter(move |slot| slot.status == status)
-    };
-    if let Some(slot) = told(SlotStatus::Promoted).next() {
-        return (
-            "promoted",
-            format!(
-                "promoted: {} holds {}, read back and verified",
-                slot.environment, slot.version
-            ),
-        );
-    }
-    let facts = |slot: &crate::engine::reconcile::SlotReport| {
-        let gates = slot.decision.iter().flat_map(|decision| &decision.gates);
-        let unmet = gates.filter(|gate| !matches!(gate.verdict, Verdict::Pass { .. }));
-        unmet
-            .flat_map(|gate| gate.verdict.facts())
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("; ")
-    };
-    if let Some(slot) = told(SlotStatus::Denied).next() {
-        return ("denied", format!("denied: {}", facts(slot)));
-    }
-    if let Some(slot) = told(SlotStatus::Waiting).next() {
-        return ("waits", format!("waits: {}", facts(slot)));
-    }
-    ("nothing", "nothing to do".to_owned())
 }
