@@ -17,6 +17,8 @@ pub mod record;
 pub mod recover;
 pub mod registrations;
 pub mod rules;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod trust;
 pub mod workspaces;
 pub mod world;
