@@ -8,12 +8,11 @@ use crate::engine::book::Book;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::pending::Pending;
-use crate::engine::people::People;
+use crate::engine::people::{People, Signer};
 use crate::engine::record;
 use crate::engine::world::World;
 use crate::flow::closure::{Basis, Explained, Labels, Registration};
 use crate::flow::permit::check_label;
-use crate::gate::evidence::SignatureFacts;
 use crate::git::snapshot::Snapshot;
 use crate::manifest::layout::{Place, path_of_checksums, path_of_signature};
 use crate::manifest::parsed::parse_manifest;
@@ -22,8 +21,8 @@ use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Checksums, FileList, Sha256};
-use crate::model::event::{Event, Registration as Registered};
-use crate::model::id::{DatasetName, PrincipalName};
+use crate::model::event::{Event, Registration as Registered, SignatureRef};
+use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label};
 use crate::plan::state::State;
 
@@ -44,6 +43,12 @@ struct Known {
     is_signed: bool,
     recorded: Option<Label>,
     order: u64,
+}
+
+/// A version that the ledger does not know, with who signed it and the signature file.
+struct Fresh {
+    id: VersionId,
+    producer: Option<(Signer, Vec<u8>)>,
 }
 
 /// The first place in the order of registrations that new versions take; the ledger never gets that long.
@@ -89,8 +94,8 @@ pub fn register(
         version.order = NEW.saturating_sub(u64::try_from(tags).unwrap_or(0));
     }
     labels = compute(manifests, &known);
-    for (id, producer) in fresh {
-        record_fresh(head, manifests, &labels, &id, producer, pending)?;
+    for fresh in fresh {
+        record_fresh(head, manifests, &labels, fresh, pending)?;
     }
     Ok(Outcome { labels, refused })
 }
@@ -226,7 +231,7 @@ fn add_fresh(
     people: &People,
     state: &State,
     known: &mut BTreeMap<(VersionId, Sha256), Known>,
-) -> Result<Vec<(VersionId, Option<PrincipalName>)>, EngineError> {
+) -> Result<Vec<Fresh>, EngineError> {
     let mut fresh = Vec::new();
     for (id, version) in &manifests.versions {
         let text = version.document.source.text.as_bytes();
@@ -244,10 +249,11 @@ fn add_fresh(
             &path_of_signature(&version.document.source.path),
             MAX_STATEMENT_BYTES,
         )?;
-        let producer = match people.judge(MANIFEST_NAMESPACE, text, signature.as_deref()) {
-            SignatureFacts::By(principal) => Some(principal),
-            SignatureFacts::Missing | SignatureFacts::Bad(_) => None,
-        };
+        // A signature that is bad or nobody's is as good as none.
+        let producer = signature.and_then(|signature| {
+            let signer = people.verify(MANIFEST_NAMESPACE, text, &signature).ok()?;
+            Some((signer, signature))
+        });
         let files = version.files().iter().map(|(_, sha256)| *sha256).collect();
         let spec = version.document.value.spec.clone();
         known.insert(
@@ -260,7 +266,10 @@ fn add_fresh(
                 order: NEW,
             },
         );
-        fresh.push((id.clone(), producer));
+        fresh.push(Fresh {
+            id: id.clone(),
+            producer,
+        });
     }
     Ok(fresh)
 }
@@ -308,11 +317,11 @@ fn record_fresh(
     head: &Snapshot,
     manifests: &Repository,
     labels: &Labels,
-    id: &VersionId,
-    producer: Option<PrincipalName>,
+    fresh: Fresh,
     pending: &mut Pending,
 ) -> Result<(), EngineError> {
-    let Some(version) = manifests.versions.get(id) else {
+    let Fresh { id, producer } = fresh;
+    let Some(version) = manifests.versions.get(&id) else {
         return Ok(());
     };
     let spec = &version.document.value.spec;
@@ -327,19 +336,35 @@ fn record_fresh(
     let manifest = Sha256::of(text);
     pending.add_evidence(record::evidence_path(manifest, "yaml"), text.to_vec());
     let checksums = head
-        .read(&path_of_checksums(id), crate::engine::world::MAX_FILE_BYTES)?
+        .read(
+            &path_of_checksums(&id),
+            crate::engine::world::MAX_FILE_BYTES,
+        )?
         .unwrap_or_default();
     pending.add_evidence(
         record::evidence_path(spec.digest.sha256(), "sha256"),
         checksums,
     );
+    let (producer, signature) = match producer {
+        Some((signer, bytes)) => {
+            let sha256 = Sha256::of(&bytes);
+            pending.add_evidence(record::signature_path(manifest, "yaml", &signer.key), bytes);
+            let signature = SignatureRef {
+                sha256,
+                key: signer.key,
+            };
+            (Some(signer.principal), Some(signature))
+        }
+        None => (None, None),
+    };
     pending.push(Event::Registered(Registered {
-        version: id.clone(),
+        version: id,
         digest: spec.digest,
         manifest,
         workspace: spec.workspace.clone(),
         environment: workspace.value.spec.environment.clone(),
         producer,
+        signature,
         label: known.label.clone(),
         violation: check_label(&known.label, &facts)
             .err()

@@ -126,6 +126,9 @@ pub struct Registration {
     pub environment: EnvironmentName,
     /// Who signed the manifest; `None` when nobody known did.
     pub producer: Option<PrincipalName>,
+    /// The producer's signature of the manifest, whose bytes are in `evidence/` beside it; there when there is a producer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SignatureRef>,
     /// Its label at that time. It only grows.
     pub label: Label,
     /// Why it may not be where it was made, if it may not.
