@@ -15,6 +15,7 @@ use crate::model::attestation::{STATEMENT_TYPE, Statement};
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{Event, Receipt, Said};
 use crate::model::id::PrincipalName;
+use crate::model::principal::KeyFingerprint;
 use crate::plan::state::State;
 
 /// The branch that statements come in through.
@@ -42,6 +43,9 @@ pub struct Found {
 pub struct Taken {
     /// The entry.
     pub event: Event,
+    /// The key that signed. A statement is taken once for each: a second signature by the same key says nothing new,
+    /// and its file would take the place of the first in the evidence.
+    pub key: KeyFingerprint,
     /// The statement and its signature, by their paths below `evidence/`.
     pub evidence: BTreeMap<String, Vec<u8>>,
 }
@@ -78,6 +82,11 @@ pub fn take(
     state: &State,
     inbox: &str,
 ) -> Option<Taken> {
+    // INVARIANT: evidence is kept by its hash, so what is named for other bytes must never get there. Nor may it be
+    // refused: anyone can copy a statement under another name, and the real one would count as known.
+    if Sha256::of(&found.statement) != found.name {
+        return None;
+    }
     let signature = Sha256::of(&found.signature);
     if state.statements.contains(&(found.name, signature)) {
         return None;
@@ -86,7 +95,7 @@ pub fn take(
     let signer = people
         .verify(APPROVAL_NAMESPACE, &found.statement, &found.signature)
         .ok()?;
-    let event = match read(found, &signer, ledger) {
+    let event = match read(&found.statement, &signer, ledger) {
         Ok(said) => Event::Received(Receipt {
             statement: found.name,
             signature,
@@ -114,7 +123,11 @@ pub fn take(
             found.signature.clone(),
         ),
     ]);
-    Some(Taken { event, evidence })
+    Some(Taken {
+        event,
+        key: signer.key,
+        evidence,
+    })
 }
 
 /// Reads a statement and checks what does not depend on the promotion; the gates check the rest.
@@ -122,21 +135,18 @@ pub fn take(
 /// # Errors
 ///
 /// The reason, in words, when the statement is not one that its signer can have meant for this ledger.
-pub fn read(found: &Found, signer: &Signer, ledger: &str) -> Result<Said, String> {
-    if Sha256::of(&found.statement) != found.name {
-        return Err("its file is named for other bytes".to_owned());
-    }
-    let header: Header = serde_json::from_slice(&found.statement)
+pub fn read(statement: &[u8], signer: &Signer, ledger: &str) -> Result<Said, String> {
+    let header: Header = serde_json::from_slice(statement)
         .map_err(|error| format!("it is not an in-toto statement: {error}"))?;
     if header.statement_type != STATEMENT_TYPE {
         return Err("it is not an in-toto statement of version 1".to_owned());
     }
     match header.predicate_type.as_str() {
         APPROVAL_TYPE => {
-            let statement: Statement<Approval> = parse(&found.statement)?;
-            let approval = statement.predicate.clone();
+            let said: Statement<Approval> = parse(statement)?;
+            let approval = said.predicate.clone();
             check(
-                &statement,
+                &said,
                 approval.binding.digest,
                 &approval.principal,
                 &approval.binding.ledger,
@@ -146,10 +156,10 @@ pub fn read(found: &Found, signer: &Signer, ledger: &str) -> Result<Said, String
             Ok(Said::Approval(Box::new(approval)))
         }
         MARK_BAD_TYPE => {
-            let statement: Statement<MarkBad> = parse(&found.statement)?;
-            let mark = statement.predicate.clone();
+            let said: Statement<MarkBad> = parse(statement)?;
+            let mark = said.predicate.clone();
             check(
-                &statement,
+                &said,
                 mark.digest,
                 &mark.principal,
                 &mark.ledger,

@@ -186,14 +186,10 @@ impl Engine {
         let people = People::of(root);
         let ledger = root.ledger.key.split('+').next().unwrap_or_default();
         for (name, statement, signatures) in inbox::pair_files(&paths) {
-            if pending
-                .state()
-                .statements
-                .iter()
-                .any(|(known, _)| *known == name)
-            {
+            if pending.state().knows_statement(name) {
                 continue;
             }
+            let mut keys = BTreeSet::new();
             for signature in signatures {
                 let (Ok(Some(statement)), Ok(Some(signature))) = (
                     snapshot.read(&statement, MAX_STATEMENT_BYTES),
@@ -207,9 +203,9 @@ impl Engine {
                     statement,
                     signature,
                 };
-                if let Some(taken) =
-                    inbox::take(&found, &people, ledger, pending.state(), &head.to_string())
-                {
+                let taken =
+                    inbox::take(&found, &people, ledger, pending.state(), &head.to_string());
+                if let Some(taken) = taken.filter(|taken| keys.insert(taken.key.clone())) {
                     pending.push(taken.event)?;
                     for (path, bytes) in taken.evidence {
                         pending.add_evidence(path, bytes);

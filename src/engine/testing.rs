@@ -220,6 +220,14 @@ impl TestOrganisation {
         self.repository.advance(branch, base, id).unwrap();
     }
 
+    /// Signs the trust root again, as it is.
+    pub(crate) fn sign_root_again(&self, who: &str) {
+        let root = self.head_files().remove(TRUST_ROOT_PATH).unwrap();
+        let path = path_of_principal_signature(TRUST_ROOT_PATH, &who.parse().unwrap());
+        let changes = BTreeMap::from([(path, Some(self.sign(who, TRUST_NAMESPACE, &root)))]);
+        self.commit(who, MAIN, &changes);
+    }
+
     /// Changes governed files and has the index signed by `signers`, whose first commits.
     pub(crate) fn govern(&self, signers: &[&str], changes: &[(&str, Option<&str>)]) {
         let changes = changes.iter().map(|(path, text)| {
@@ -371,16 +379,20 @@ impl TestOrganisation {
 
     /// Signs a statement and puts it into the inbox.
     pub(crate) fn say<P: serde::Serialize>(&self, who: &str, statement: &Statement<P>) {
-        let bytes = serde_json::to_vec(statement).unwrap();
-        let name = Sha256::of(&bytes);
-        let signature = self.sign(who, APPROVAL_NAMESPACE, &bytes);
+        self.say_bytes(who, &serde_json::to_vec(statement).unwrap());
+    }
+
+    /// Signs bytes as a statement and puts them into the inbox.
+    pub(crate) fn say_bytes(&self, who: &str, bytes: &[u8]) {
+        let name = Sha256::of(bytes);
+        let signature = self.sign(who, APPROVAL_NAMESPACE, bytes);
         let key = sign::read_public_key(&self.key_path(who))
             .unwrap()
             .fingerprint();
         let path = format!("{STATEMENTS_FOLDER}/{name}.json");
         let changes = BTreeMap::from([
             (format!("{path}.{}.sig", key.file_name()), Some(signature)),
-            (path, Some(bytes)),
+            (path, Some(bytes.to_vec())),
         ]);
         self.commit(who, INBOX_BRANCH, &changes);
     }
@@ -411,7 +423,17 @@ impl TestOrganisation {
         let keys = self.folder().join("keys");
         durable::create_dir_all(&keys).unwrap();
         for who in PEOPLE {
-            sign::generate(&self.environment, &keys.join(who), who).unwrap();
+            // Some keys never sign the same bytes the same way twice.
+            let kind = if ["ben", "dan"].contains(&who) {
+                "ecdsa"
+            } else {
+                "ed25519"
+            };
+            let mut command = self.environment.command("ssh-keygen");
+            command
+                .args(["-q", "-t", kind, "-N", "", "-C", who, "-f"])
+                .arg(keys.join(who));
+            assert!(command.status().unwrap().success());
         }
         durable::write_private(&keys.join("engine.pem"), self.engine_pem.expose()).unwrap();
         durable::write_private(&keys.join("log.key"), self.log_key.expose().as_bytes()).unwrap();
@@ -530,8 +552,13 @@ impl TestOrganisation {
 
     /// All files of the followed branch.
     pub(crate) fn head_files(&self) -> BTreeMap<String, Vec<u8>> {
-        let heads = self.repository.fetch(&[MAIN]).unwrap();
-        let Some(head) = heads.get(MAIN).copied().flatten() else {
+        self.files(MAIN)
+    }
+
+    /// All files of a branch.
+    pub(crate) fn files(&self, branch: &str) -> BTreeMap<String, Vec<u8>> {
+        let heads = self.repository.fetch(&[branch]).unwrap();
+        let Some(head) = heads.get(branch).copied().flatten() else {
             return BTreeMap::new();
         };
         let snapshot = self.repository.snapshot(head).unwrap();
@@ -659,6 +686,41 @@ mod tests {
         organisation.approve("dan", "qa");
         organisation.mark_bad("sue", digest, "the labels were mixed up");
         assert_eq!(organisation.reconcile().worst(), SlotStatus::Denied);
+    }
+
+    #[test]
+    fn what_is_signed_again_does_not_replace_what_is_recorded() {
+        let organisation = TestOrganisation::new();
+        organisation.reconcile();
+        organisation.sign_root_again("ben");
+        organisation.govern(&["ben"], &[("freezes/year-end.yaml", None)]);
+        assert_eq!(organisation.reconcile().not_adopted.len(), 0);
+        // The ledger is opened afresh, and every adoption judged again.
+        assert_eq!(organisation.reconcile().not_adopted.len(), 0);
+    }
+
+    #[test]
+    fn a_statement_counts_once_for_each_key_and_never_under_a_wrong_name() {
+        let organisation = TestOrganisation::new();
+        let digest = organisation.register("eve", FIRST, &Made::default());
+        let size = organisation.reconcile().ledger_size;
+        organisation.mark_bad("dan", digest, "the labels were mixed up");
+        let inbox = organisation.files(INBOX_BRANCH);
+        let (path, statement) = inbox
+            .iter()
+            .find(|(path, _)| path.ends_with(".json"))
+            .unwrap();
+        let (wrong, again) = (Sha256::of(b"other"), "statements/".len());
+        let again = path.get(again..).unwrap().strip_suffix(".json").unwrap();
+        let signature = || Some(organisation.sign("dan", APPROVAL_NAMESPACE, statement));
+        let changes = BTreeMap::from([
+            (format!("statements/{again}.json.second.sig"), signature()),
+            (format!("statements/{wrong}.json"), Some(statement.clone())),
+            (format!("statements/{wrong}.json.x.sig"), signature()),
+        ]);
+        organisation.commit("dan", INBOX_BRANCH, &changes);
+        assert_eq!(organisation.reconcile().ledger_size, size + 1);
+        assert_eq!(organisation.reconcile().ledger_size, size + 1);
     }
 
     #[test]

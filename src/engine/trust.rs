@@ -136,15 +136,15 @@ pub fn judge(
     let is_new = in_force.is_none_or(|now| {
         now.adoption.index != candidate.index.sha256 || now.adoption.root != candidate.root.sha256
     });
-    Ok(is_new.then(|| adoption(candidate)))
+    Ok(is_new.then(|| adoption(candidate, in_force)))
 }
 
-fn adoption(candidate: &Candidate<'_>) -> Adoption {
-    let signatures = candidate
-        .root
-        .signers
-        .values()
-        .chain(candidate.index.signers.values());
+fn adoption(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> Adoption {
+    // The signatures of a root that is in force were recorded with it. Some keys sign differently each time, and a new
+    // signature by the same key would take the place of the recorded one in the evidence.
+    let is_new = in_force.is_none_or(|now| now.adoption.root != candidate.root.sha256);
+    let of_root = candidate.root.signers.values().filter(|_| is_new);
+    let signatures = of_root.chain(candidate.index.signers.values());
     Adoption {
         commit: candidate.commit.to_owned(),
         root_version: candidate.root.spec.version,

@@ -136,6 +136,14 @@ impl State {
             .reduce(|left, right| left.join(&right))
     }
 
+    /// Whether a statement was taken or refused, with whichever signature.
+    #[must_use]
+    pub fn knows_statement(&self, statement: Sha256) -> bool {
+        let first = (statement, Sha256::from_bytes([0; 32]));
+        let next = self.statements.range(first..).next();
+        next.is_some_and(|(known, _)| *known == statement)
+    }
+
     /// The adoption in force.
     #[must_use]
     pub fn adoption(&self) -> Option<&Adoption> {
