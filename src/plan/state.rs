@@ -9,7 +9,7 @@ use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{
     Adoption, Entry, Event, Intent, Judgement, Outcome, Receipt, Registration, Said,
 };
-use crate::model::id::{AttemptId, EngineName, PrincipalName};
+use crate::model::id::{AttemptId, EngineName, EnvironmentName, PrincipalName};
 use crate::model::label::Label;
 use crate::model::promotion::{OutcomeKind, Promotion, PromotionId};
 use crate::model::verdict::DecisionResult;
@@ -215,12 +215,13 @@ impl State {
             Event::Intended(intent) => self.apply_intent(entry, intent),
             Event::TakenOver {
                 promotion,
+                environment,
                 superseded,
                 attempt,
                 lease_until,
-                ..
             } => {
                 let taken = Takeover {
+                    environment,
                     superseded,
                     attempt,
                     lease_until: *lease_until,
@@ -361,6 +362,10 @@ impl State {
         let Some(live) = live.filter(|live| live.attempt == *takeover.superseded) else {
             return Err("there is no such attempt to take over".to_owned());
         };
+        // The environment decides which engines may say this, so it must be the promotion's own.
+        if live.promotion.environment != *takeover.environment {
+            return Err("it names another environment than the promotion's".to_owned());
+        }
         if entry.recorded_at < live.lease_until && entry.engine != live.engine {
             return Err("the lease of the attempt had not run out".to_owned());
         }
@@ -419,6 +424,7 @@ impl State {
 }
 
 struct Takeover<'a> {
+    environment: &'a EnvironmentName,
     superseded: &'a AttemptId,
     attempt: &'a AttemptId,
     lease_until: Timestamp,
