@@ -14,7 +14,9 @@ use crate::ledger::key::{KeyError, Verifier};
 use crate::ledger::log::{LedgerError, Log};
 use crate::ledger::signer::Signer;
 use crate::ledger::store::{Store, StoreError};
-use crate::manifest::layout::{Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH};
+use crate::manifest::layout::{
+    Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, path_of_principal_signature,
+};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_index::{TrustIndex, TrustIndexSpec};
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
@@ -65,6 +67,12 @@ pub enum BookError {
         index: u64,
         /// What it lacks.
         problems: Vec<TrustProblem>,
+    },
+    /// An adoption says something else than the files that it names.
+    #[error("entry {index} adopts other than what its evidence says")]
+    Misstated {
+        /// The entry's index.
+        index: u64,
     },
     /// A trust file in the evidence cannot be read.
     #[error("entry {index} names a trust file that cannot be read: {}", diagnostics.first().map_or("", |problem| &problem.message))]
@@ -267,9 +275,14 @@ impl Book {
             .adoption()
             .zip(self.root.as_deref())
             .map(|(adoption, root)| InForce { adoption, root });
-        trust::judge(&candidate, in_force, entry.recorded_at)
+        let judged = trust::judge(&candidate, in_force, entry.recorded_at)
             .map_err(|problems| BookError::Adoption { index, problems })?;
-        Ok(root.value.spec)
+        // What was signed decides, not what the engine wrote of it: a version that it made up could let an old one back.
+        if judged.as_ref() == Some(adoption) {
+            Ok(root.value.spec)
+        } else {
+            Err(BookError::Misstated { index })
+        }
     }
 
     fn load_root(
@@ -317,9 +330,11 @@ impl Book {
             let evidence = record::signature_path(sha256, "yaml", &signature.key);
             let armored = self.evidence(index, signature.sha256, &evidence)?;
             let roots = self.root.as_deref().into_iter().chain([new_root]);
-            let signer = roots
-                .map(People::of)
-                .find_map(|people| people.verify(TRUST_NAMESPACE, bytes, &armored).ok());
+            let signer = roots.map(People::of).find_map(|people| {
+                let signer = people.verify(TRUST_NAMESPACE, bytes, &armored).ok()?;
+                let named = path_of_principal_signature(path, &signer.principal);
+                (signer.key == signature.key && file.as_str() == named).then_some(signer)
+            });
             signers
                 .extend(signer.map(|signer| (signer.principal, (file.clone(), signature.clone()))));
         }

@@ -7,6 +7,7 @@ use crate::attest::ssh::commit::GIT_NAMESPACE;
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
+use crate::engine::people::People;
 use crate::engine::world::World;
 use serde::{Deserialize, Serialize};
 
@@ -27,10 +28,11 @@ use crate::model::approval::RELEASE_NAMESPACE;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
 use crate::model::event::{Adoption, Said};
-use crate::model::id::{EnvironmentName, MetricName, PrincipalName};
-use crate::model::promotion::{Direction, Promotion};
+use crate::model::id::{EnvironmentName, MetricName, PrincipalName, WorkspaceName};
+use crate::model::promotion::{Direction, Promotion, PromotionId};
 use crate::model::verdict::Decision;
-use crate::plan::desired::holds;
+use crate::plan::desired::{Target, holds};
+use crate::plan::state::State;
 
 /// The gates that judge a promotion: those in force, and those that were in force before its release was committed, so
 /// that nobody can loosen a policy and use it in one go.
@@ -229,18 +231,9 @@ impl Engine {
             ))
         })?;
         let freezes = world.manifests.freezes.iter().filter(|(_, freeze)| {
-            freeze
-                .value
-                .spec
-                .environments
-                .contains(&promotion.environment)
+            let environments = &freeze.value.spec.environments;
+            environments.contains(&promotion.environment)
         });
-        let bad = world
-            .state()
-            .marked_bad
-            .get(&promotion.digest)
-            .into_iter()
-            .flatten();
         Ok(Evidence {
             now: world.pending.now(),
             ledger: world.ledger.clone(),
@@ -248,9 +241,9 @@ impl Engine {
             rollback,
             target,
             groups: world.people.groups().clone(),
-            approvals: approvals(world, promotion),
+            approvals: approvals(world.state(), &world.people, &promotion.id),
             inbox: world.inbox,
-            held: held(world, promotion),
+            held: held(world.state(), &world.targets, promotion),
             freezes: freezes
                 .map(|(name, freeze)| (name.clone(), freeze.value.spec.clone()))
                 .collect(),
@@ -258,12 +251,7 @@ impl Engine {
                 digest,
                 metrics: metrics_of(world, digest),
             }),
-            marked_bad: bad
-                .map(|(principal, reason)| MarkedBadFacts {
-                    principal: principal.clone(),
-                    reason: reason.clone(),
-                })
-                .collect(),
+            marked_bad: marked_bad(world.state(), promotion.digest),
             request: self.request_facts(world, release_path, &version.id)?,
             version,
         })
@@ -318,14 +306,11 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
     };
     let manifest = world.manifests.versions.get(&id);
     let spec = manifest.map(|version| &version.document.value.spec);
-    let card = match (manifest, spec.and_then(|spec| spec.card.as_ref())) {
-        (Some(version), Some(card)) if version.files().iter().any(|(path, _)| path == card) => {
-            CardFacts::Present
-        }
-        (_, Some(_)) => CardFacts::Dangling,
-        (_, None) => CardFacts::Missing,
-    };
-    let (authors, has_unknown_author) = authors(world, promotion.digest);
+    let card = card(
+        spec.and_then(|spec| spec.card.as_ref()),
+        manifest.map_or(&[], |version| version.files()),
+    );
+    let (authors, has_unknown_author) = authors(world.state(), promotion.digest);
     VersionFacts {
         manifest: world
             .manifest_hashes
@@ -345,10 +330,18 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
     }
 }
 
+/// Whether a version has the model card that its manifest names.
+pub(crate) fn card(named: Option<&TreePath>, files: &[(TreePath, Sha256)]) -> CardFacts {
+    match named {
+        None => CardFacts::Missing,
+        Some(card) if files.iter().any(|(path, _)| path == card) => CardFacts::Present,
+        Some(_) => CardFacts::Dangling,
+    }
+}
+
 /// Everyone who registered the digest under any name, so that nobody launders authorship by registering it again.
-fn authors(world: &World, digest: TreeDigest) -> (BTreeSet<PrincipalName>, bool) {
-    let all = world
-        .state()
+pub(crate) fn authors(state: &State, digest: TreeDigest) -> (BTreeSet<PrincipalName>, bool) {
+    let all = state
         .registrations
         .values()
         .flatten()
@@ -389,8 +382,13 @@ fn lineage_gaps(world: &World, id: &VersionId) -> Vec<String> {
     gaps
 }
 
-fn approvals(world: &World, promotion: &Promotion) -> Vec<ApprovalFacts> {
-    let Some(known) = world.state().promotions.get(&promotion.id) else {
+/// What was said about a promotion, as far as the ledger has received it.
+pub(crate) fn approvals(
+    state: &State,
+    people: &People,
+    promotion: &PromotionId,
+) -> Vec<ApprovalFacts> {
+    let Some(known) = state.promotions.get(promotion) else {
         return Vec::new();
     };
     let facts =
@@ -404,29 +402,43 @@ fn approvals(world: &World, promotion: &Promotion) -> Vec<ApprovalFacts> {
                 key: receipt.key.clone(),
                 received_at: *received_at,
                 groups_at_receipt: receipt.groups.clone(),
-                key_is_trusted: world.people.owner(&receipt.key) == Some(&receipt.signer),
+                key_is_trusted: people.owner(&receipt.key) == Some(&receipt.signer),
             }),
             Said::MarkBad(_) => None,
         };
     known.statements.iter().filter_map(facts).collect()
 }
 
+/// Who said that a digest is bad.
+pub(crate) fn marked_bad(state: &State, digest: TreeDigest) -> Vec<MarkedBadFacts> {
+    let said = state.marked_bad.get(&digest).into_iter().flatten();
+    said.map(|(principal, reason)| MarkedBadFacts {
+        principal: principal.clone(),
+        reason: reason.clone(),
+    })
+    .collect()
+}
+
 /// Where the digest is held, by environment.
-fn held(world: &World, promotion: &Promotion) -> BTreeMap<EnvironmentName, Vec<HeldFacts>> {
+pub(crate) fn held(
+    state: &State,
+    targets: &BTreeMap<WorkspaceName, Target>,
+    promotion: &Promotion,
+) -> BTreeMap<EnvironmentName, Vec<HeldFacts>> {
     let id = VersionId {
         artifact: promotion.slot.artifact.clone(),
         version: promotion.version.clone(),
     };
     let mut held: BTreeMap<EnvironmentName, Vec<HeldFacts>> = BTreeMap::new();
-    for (name, target) in &world.targets {
-        if !holds(world.state(), name, &id, promotion.digest) {
+    for (name, target) in targets {
+        if !holds(state, name, &id, promotion.digest) {
             continue;
         }
         let slot = crate::model::workspace::Slot {
             workspace: name.clone(),
             artifact: promotion.slot.artifact.clone(),
         };
-        let state = world.state().slot(&slot);
+        let state = state.slot(&slot);
         let since = state
             .held
             .filter(|held| held.digest == promotion.digest)

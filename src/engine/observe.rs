@@ -250,6 +250,14 @@ impl Engine {
                 for (path, bytes) in files.evidence(&adoption) {
                     pending.add_evidence(path, bytes);
                 }
+                // With the governed files in the evidence anyone can judge again without the repository.
+                for (path, sha256) in &adoption.files {
+                    let bytes = head.read(path.as_str(), MAX_FILE_BYTES)?;
+                    pending.add_evidence(
+                        record::evidence_path(*sha256, "yaml"),
+                        bytes.unwrap_or_default(),
+                    );
+                }
                 pending.push(Event::Adopted(adoption))?;
             }
         }
