@@ -28,7 +28,8 @@ use crate::model::approval::RELEASE_NAMESPACE;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
 use crate::model::event::{Adoption, Said};
-use crate::model::id::{EnvironmentName, MetricName, PrincipalName, WorkspaceName};
+use crate::model::id::{DatasetName, EnvironmentName, MetricName, PrincipalName, WorkspaceName};
+use crate::model::lineage::Lineage;
 use crate::model::promotion::{Direction, Promotion, PromotionId};
 use crate::model::verdict::Decision;
 use crate::plan::desired::{Target, holds};
@@ -321,7 +322,7 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
             .labels
             .get(promotion.digest)
             .map(|known| known.label.clone()),
-        lineage_gaps: lineage_gaps(world, &id),
+        lineage_gaps: gaps(world, &id),
         metrics: spec.map(|spec| spec.metrics.clone()).unwrap_or_default(),
         card,
         authors,
@@ -354,27 +355,36 @@ pub(crate) fn authors(state: &State, digest: TreeDigest) -> (BTreeSet<PrincipalN
     (producers.into_iter().flatten().collect(), has_unknown)
 }
 
-/// What is missing in a lineage, in words.
-fn lineage_gaps(world: &World, id: &VersionId) -> Vec<String> {
+fn gaps(world: &World, id: &VersionId) -> Vec<String> {
     let Some(version) = world.manifests.versions.get(id) else {
         return vec![format!("`{id}` has no manifest")];
     };
-    let Some(lineage) = &version.document.value.spec.lineage else {
+    lineage_gaps(
+        version.document.value.spec.lineage.as_ref(),
+        &|name| world.manifests.datasets.contains_key(name),
+        &|digest| world.labels.get(digest).is_some(),
+    )
+}
+
+/// What is missing in a lineage, in words.
+pub(crate) fn lineage_gaps(
+    lineage: Option<&Lineage>,
+    is_declared: &dyn Fn(&DatasetName) -> bool,
+    is_registered: &dyn Fn(TreeDigest) -> bool,
+) -> Vec<String> {
+    let Some(lineage) = lineage else {
         return vec!["the manifest has no `lineage`".to_owned()];
     };
     let mut gaps = Vec::new();
     if lineage.names_no_data() {
         gaps.push("the lineage names no dataset and no base".to_owned());
     }
-    let unknown = lineage
-        .datasets
-        .iter()
-        .filter(|name| !world.manifests.datasets.contains_key(*name));
+    let unknown = lineage.datasets.iter().filter(|name| !is_declared(name));
     gaps.extend(unknown.map(|name| format!("dataset `{name}` is not declared")));
     let bases = lineage
         .bases
         .iter()
-        .filter(|base| world.labels.get(base.digest).is_none());
+        .filter(|base| !is_registered(base.digest));
     gaps.extend(bases.map(|base| format!("base `{}` is not registered", base.version)));
     if lineage.code.is_none() {
         gaps.push("the lineage names no code commit".to_owned());

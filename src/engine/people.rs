@@ -110,6 +110,15 @@ impl People {
         self.by_key.get(key)
     }
 
+    /// The keys of a principal.
+    #[must_use]
+    pub fn keys_of(&self, principal: &PrincipalName) -> Vec<KeyFingerprint> {
+        let keys = self.by_key.iter();
+        keys.filter(|(_, owner)| *owner == principal)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
     /// Everyone who has one of the addresses.
     #[must_use]
     pub fn with_emails<'a>(
