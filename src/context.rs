@@ -43,7 +43,8 @@ pub struct Context {
 pub struct Settings {
     /// The promotion repository: a path or an address.
     pub repository: String,
-    /// The remote whose branches count; `none` for those of the repository itself. `origin` when there is one.
+    /// The remote whose branches count; `none` for those of the repository itself, `offline` for what was fetched of them
+    /// before. `origin` when there is one.
     pub remote: Option<String>,
     /// The branch that is followed.
     pub branch: String,
@@ -71,6 +72,9 @@ impl Default for Settings {
     }
 }
 
+/// The remote that stands for none being asked.
+const OFFLINE: &str = "offline";
+
 /// The longest that one call of `git` may take.
 const GIT_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -81,6 +85,11 @@ impl Context {
     ///
     /// When there is none.
     pub fn repository(&self) -> Result<Repository> {
+        if self.settings.remote.as_deref() == Some(OFFLINE) {
+            let mut online = self.clone();
+            online.settings.remote = None;
+            return Ok(online.repository()?.offline()?);
+        }
         let text = &self.settings.repository;
         if Address::is_meant(text) {
             let address: Address = text.parse().or_fail(FailureKind::Invalid)?;
@@ -107,6 +116,14 @@ impl Context {
         };
         let repository = Repository::open(path, remote, self.git_program());
         repository.map_err(|error| Failure::from(error).hint("name the promotion repository with `--repository PATH`, or make one with `promote init DIR`"))
+    }
+
+    /// The same, without contacting any remote.
+    #[must_use]
+    pub fn offline(&self) -> Self {
+        let mut offline = self.clone();
+        offline.settings.remote = Some(OFFLINE.to_owned());
+        offline
     }
 
     /// The `git` program, with the identity that the environment names.

@@ -226,10 +226,7 @@ impl Book {
             .map_err(|source| BookError::Record { index: 0, source })?;
         match &entry.event {
             Event::Adopted(adoption) => Ok(self.load_root(0, adoption.root)?.value.spec),
-            _ => Err(BookError::Record {
-                index: 0,
-                source: RecordError::Type("event"),
-            }),
+            other => Err(no_beginning(other)),
         }
     }
 
@@ -360,6 +357,15 @@ pub fn trusted_engines(root: &TrustRootSpec) -> Vec<TrustedEngine> {
     root.engines.iter().filter_map(engine).collect()
 }
 
+/// The first entry says under which trust root all others are read, so it can be nothing else than an adoption.
+fn no_beginning(event: &Event) -> BookError {
+    BookError::Fold(FoldError {
+        index: 0,
+        event: event.word(),
+        reason: "a ledger begins with the adoption of a trust root".to_owned(),
+    })
+}
+
 /// The trust root that a ledger begins with; `None` when it is empty.
 fn first_root(store: &mut dyn Store) -> Result<Option<TrustRootSpec>, BookError> {
     let head = store.head()?;
@@ -370,10 +376,7 @@ fn first_root(store: &mut dyn Store) -> Result<Option<TrustRootSpec>, BookError>
     let entry = record::peek(lines.first().map_or(&[], Vec::as_slice))
         .map_err(|source| BookError::Record { index: 0, source })?;
     let Event::Adopted(adoption) = entry.event else {
-        return Err(BookError::Record {
-            index: 0,
-            source: RecordError::Type("event"),
-        });
+        return Err(no_beginning(&entry.event));
     };
     let what = |what| BookError::Evidence {
         index: 0,

@@ -208,6 +208,24 @@ impl Engine {
         &self.repository
     }
 
+    /// Opens the ledger alone, and reads what is new of it when it is open. Nothing else of the repository matters to it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it is not to be believed.
+    pub fn open_ledger(&mut self) -> Result<&Book, EngineError> {
+        let heads = self.repository.fetch(&[&self.branch])?;
+        let Some(head) = heads.get(&self.branch).copied().flatten() else {
+            return Err(EngineError::NoBranch {
+                repository: self.repository.name().to_owned(),
+                branch: self.branch.clone(),
+            });
+        };
+        let head = self.repository.snapshot(head)?;
+        self.open_or_refresh_book(&head)?;
+        self.book()
+    }
+
     /// The ledger; an error before the first look.
     ///
     /// # Errors

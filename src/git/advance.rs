@@ -59,7 +59,7 @@ impl Repository {
         if moves.is_empty() {
             return Ok(WorkTree::NotInvolved);
         }
-        if *self.remote() == Remote::None {
+        if matches!(self.remote(), Remote::None | Remote::Offline) {
             return self.move_local(moves);
         }
         self.push_remote(moves)?;

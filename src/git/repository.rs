@@ -17,6 +17,8 @@ use crate::model::digest::Sha256;
 pub enum Remote {
     /// In the repository itself.
     None,
+    /// In the repository itself, as they were when they were last fetched, by whomever; nobody is asked. For reading.
+    Offline,
     /// At a remote that the repository has a name for; the repository lends its objects.
     Named(String),
     /// At an address.
@@ -83,6 +85,23 @@ impl Repository {
         ))
     }
 
+    /// The same repository with what is here already: no remote is contacted.
+    ///
+    /// # Errors
+    ///
+    /// When it can no longer be opened.
+    pub fn offline(&self) -> Result<Self, GitError> {
+        let path = self.git_directory();
+        let objects = git2::Repository::open(path).map_err(|error| GitError::open(path, &error))?;
+        let program = self.program().clone();
+        Ok(Self::new(
+            objects,
+            self.shared.name.clone(),
+            Remote::Offline,
+            program,
+        ))
+    }
+
     /// What the repository is called in messages: its path, or its address without credentials.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -119,11 +138,31 @@ impl Repository {
         &self,
         branches: &[&str],
     ) -> Result<BTreeMap<String, Option<Oid>>, GitError> {
-        let references = references("refs/heads/", branches)?;
-        if self.shared.remote == Remote::None {
-            return self.local_heads(&references);
+        let own = references("refs/heads/", branches)?;
+        match self.shared.remote {
+            Remote::None => self.local_heads(&own),
+            Remote::Offline => self.newest_heads(branches),
+            Remote::Named(_) | Remote::Url(_) => self.list_remote(&own),
         }
-        self.list_remote(&references)
+    }
+
+    /// The newest that is here of each branch: its own, or what was fetched of it.
+    fn newest_heads(&self, branches: &[&str]) -> Result<BTreeMap<String, Option<Oid>>, GitError> {
+        let mut newest: BTreeMap<String, Option<Oid>> = BTreeMap::new();
+        for prefix in ["refs/heads/", TRACKING, "refs/remotes/origin/"] {
+            for (branch, head) in self.local_heads(&references(prefix, branches)?)? {
+                let known = newest.entry(branch).or_default();
+                let is_newer = match (*known, head) {
+                    (None, _) => true,
+                    (Some(_), None) => false,
+                    (Some(known), Some(head)) => self.is_ancestor(known, head)?,
+                };
+                if is_newer {
+                    *known = head;
+                }
+            }
+        }
+        Ok(newest)
     }
 
     /// Brings branches here and says where they are. Asks first, and fetches only what differs from what is here.
@@ -133,7 +172,7 @@ impl Repository {
     /// When a name is refused, or when the remote cannot be asked or fetched from.
     pub fn fetch(&self, branches: &[&str]) -> Result<BTreeMap<String, Option<Oid>>, GitError> {
         let heads = self.remote_heads(branches)?;
-        if self.shared.remote == Remote::None {
+        if matches!(self.shared.remote, Remote::None | Remote::Offline) {
             return Ok(heads);
         }
         let here = self.local_heads(&references(TRACKING, branches)?)?;

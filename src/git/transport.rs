@@ -153,7 +153,7 @@ impl Repository {
     fn remote_argument(&self) -> String {
         match self.remote() {
             // Callers have answered from the repository itself before they get here.
-            Remote::None => ".".to_owned(),
+            Remote::None | Remote::Offline => ".".to_owned(),
             Remote::Named(name) => name.clone(),
             Remote::Url(address) => address.expose().to_owned(),
         }
@@ -162,7 +162,7 @@ impl Repository {
     /// The remote in messages.
     fn remote_name(&self) -> String {
         match self.remote() {
-            Remote::None => self.name().to_owned(),
+            Remote::None | Remote::Offline => self.name().to_owned(),
             Remote::Named(name) => format!("{name} of {}", self.name()),
             Remote::Url(address) => address.to_string(),
         }

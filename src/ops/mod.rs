@@ -12,4 +12,7 @@ pub mod plan;
 pub mod register;
 pub mod release;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod trust;
+pub mod verify;
