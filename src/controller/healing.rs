@@ -86,6 +86,7 @@ fn of_book(error: &BookError) -> Healing {
         | BookError::Fold(_)
         | BookError::Evidence { .. }
         | BookError::Adoption { .. }
+        | BookError::Misstated { .. }
         | BookError::TrustFile { .. }
         | BookError::NoRoot => Healing::Person,
     }

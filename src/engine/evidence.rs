@@ -55,19 +55,23 @@ impl Policies {
     /// What is asked of going back: of two policies that judge, the stricter in every point; nothing of its own when one
     /// of them says nothing of it.
     fn rollback(&self) -> Option<RollbackSpec> {
-        let all = self
-            .all()
-            .map(|policy| policy.rollback.clone())
-            .collect::<Option<Vec<_>>>()?;
-        all.into_iter().reduce(|mut joined, other| {
-            for (group, needed) in other.quorum {
-                let most = joined.quorum.entry(group).or_insert(needed);
-                *most = needed.max(*most);
-            }
-            joined.during_freeze &= other.during_freeze;
-            joined
-        })
+        stricter(self.all().map(|policy| policy.rollback.as_ref()))
     }
+}
+
+/// Of what several policies say of going back, the stricter in every point.
+pub(crate) fn stricter<'a>(
+    all: impl Iterator<Item = Option<&'a RollbackSpec>>,
+) -> Option<RollbackSpec> {
+    let all = all.collect::<Option<Vec<_>>>()?;
+    all.into_iter().cloned().reduce(|mut joined, other| {
+        for (group, needed) in other.quorum {
+            let most = joined.quorum.entry(group).or_insert(needed);
+            *most = needed.max(*most);
+        }
+        joined.during_freeze &= other.during_freeze;
+        joined
+    })
 }
 
 /// A promotion with the facts and what the gates say of them.

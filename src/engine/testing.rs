@@ -33,7 +33,7 @@ use crate::git::commit::NewCommit;
 use crate::git::identity::{Identity, init_repository};
 use crate::git::program::GitProgram;
 use crate::git::repository::Repository;
-use crate::ledger::key::Signer;
+use crate::ledger::signer::Signer;
 use crate::manifest::layout::{
     TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_checksums, path_of_principal_signature,
     path_of_release, path_of_signature, path_of_version,

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use crate::engine::audit::Auditor;
-use crate::engine::evidence::{Inputs, approvals, authors, card, held, lineage_gaps, marked_bad};
+use crate::engine::evidence::{
+    Inputs, approvals, authors, card, held, lineage_gaps, marked_bad, stricter,
+};
 use crate::engine::execute::version_of;
 use crate::engine::record;
 use crate::gate::RULES_VERSION;
 use crate::gate::decide::decide;
 use crate::gate::evidence::Evidence;
 use crate::gate::policy::policy_digest;
-use crate::manifest::policy::GateSpec;
+use crate::manifest::policy::{GateSpec, PolicySpec};
 use crate::model::digest::{Checksums, Sha256};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::event::{Entry, Judgement};
-use crate::model::promotion::Promotion;
+use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::{Decision, DecisionResult};
 use crate::plan::desired::{Basis, Change, Wanted, plan_change};
 
@@ -115,16 +117,10 @@ impl Auditor<'_> {
             facts.target.environment == *environment,
             "the workspace is of another environment than the promotion",
         );
-        let policy = governed.policies.get(environment);
         demand(
             &mut reasons,
-            policy.and_then(|policy| policy.rollback.as_ref()) == facts.rollback.as_ref(),
-            "the quorum of going back is not that of the policy in force",
-        );
-        demand(
-            &mut reasons,
-            self.are_adopted(policy.map(|policy| &policy.gates), inputs),
-            "the gates are not those of the policy in force",
+            self.are_adopted(governed.policies.get(environment), inputs),
+            "the gates, or the quorum of going back, are not those of the policy in force",
         );
         let freezes = governed
             .freezes
@@ -146,24 +142,24 @@ impl Auditor<'_> {
         reasons
     }
 
-    /// The policy in force judged first; one more may have: any that was adopted before.
-    fn are_adopted(&self, in_force: Option<&Vec<GateSpec>>, inputs: &Inputs) -> bool {
-        let mut judged = inputs.policies.iter();
-        if let Some(in_force) = in_force
-            && judged.next() != Some(in_force)
-        {
-            return false;
-        }
-        let before = judged.next();
-        let environment = &inputs.promotion.environment;
-        let was_adopted = before.is_none_or(|before| {
-            let mut earlier = self.governed.iter().rev().skip(1);
-            earlier.any(|governed| {
-                let policy = governed.policies.get(environment);
-                policy.is_some_and(|policy| policy.gates == *before)
-            })
-        });
-        was_adopted && judged.next().is_none()
+    /// The policy in force judged first; one more may have: any that was adopted before. Of going back they say together
+    /// what the facts have.
+    fn are_adopted(&self, in_force: Option<&PolicySpec>, inputs: &Inputs) -> bool {
+        let says = |policies: &[&PolicySpec]| {
+            let gates = policies.iter().map(|policy| &policy.gates);
+            let rollback = match inputs.promotion.direction {
+                Direction::Rollback => {
+                    stricter(policies.iter().map(|policy| policy.rollback.as_ref()))
+                }
+                Direction::Forward => None,
+            };
+            gates.eq(&inputs.policies) && rollback == inputs.evidence.rollback
+        };
+        let in_force: Vec<&PolicySpec> = in_force.into_iter().collect();
+        let earlier = self.governed.iter().rev().skip(1);
+        let mut earlier =
+            earlier.filter_map(|governed| governed.policies.get(&inputs.promotion.environment));
+        says(&in_force) || earlier.any(|before| says(&[in_force.as_slice(), &[before]].concat()))
     }
 
     /// What the version is.

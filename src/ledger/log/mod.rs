@@ -145,6 +145,12 @@ impl Log {
         Ok(self.store.head()?.revision)
     }
 
+    /// The key that checkpoints are verified with.
+    #[must_use]
+    pub const fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     /// All entries, in order.
     #[must_use]
     pub fn entries(&self) -> &[Vec<u8>] {

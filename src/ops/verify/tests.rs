@@ -19,6 +19,7 @@ const LINES: &str = "ledger/entries/000.jsonl";
 struct Past {
     organisation: TestOrganisation,
     old_checkpoint: PathBuf,
+    old_size: usize,
 }
 
 /// Made once; every test works on a copy of the ledger.
@@ -27,6 +28,7 @@ fn past() -> &'static Past {
     PAST.get_or_init(|| {
         let organisation = TestOrganisation::with_ledger(LedgerAt::Directory);
         let first = organisation.promote_to_prod(FIRST, "weights");
+        let old_size = usize::try_from(organisation.reconcile().ledger_size).unwrap();
         let old_checkpoint = organisation.folder().join("old-checkpoint");
         let store = organisation.folder().join("ledger-store");
         std::fs::copy(store.join("ledger/checkpoint"), &old_checkpoint).unwrap();
@@ -40,6 +42,7 @@ fn past() -> &'static Past {
         Past {
             organisation,
             old_checkpoint,
+            old_size,
         }
     })
 }
@@ -214,11 +217,11 @@ fn a_changed_byte_of_an_entry_is_noticed() {
     copy.write_lines(&lines);
     assert_failed(
         &copy.verify(),
-        "are not those that its checkpoint commits to",
+        "are not those that `ledger/checkpoint` was signed for",
     );
-    // Without the checkpoint the entry itself is named.
-    std::fs::remove_file(copy.path("ledger/checkpoint")).unwrap();
-    for index in 0..honest.len() {
+    // Where an older checkpoint leaves a tail, the entry itself is named.
+    std::fs::copy(&past().old_checkpoint, copy.path("ledger/checkpoint")).unwrap();
+    for index in past().old_size..honest.len() {
         let mut lines = honest.clone();
         let place = lines[index].len() / 2;
         lines[index][place] ^= 1;
@@ -226,7 +229,8 @@ fn a_changed_byte_of_an_entry_is_noticed() {
         assert_failed(&copy.verify(), &format!("entry {index}: "));
     }
     copy.write_lines(&honest);
-    assert_failed(&copy.verify(), "there is no checkpoint");
+    std::fs::remove_file(copy.path("ledger/checkpoint")).unwrap();
+    assert_failed(&copy.verify(), "no `ledger/checkpoint`");
 }
 
 #[test]
@@ -245,7 +249,11 @@ fn lines_that_are_gone_doubled_or_in_another_order_are_noticed() {
         lines = honest.clone();
         lines.insert(index, honest[index].clone());
         copy.write_lines(&lines);
-        assert_eq!(copy.verify().verdict, Verification::Failed);
+        let report = copy.verify();
+        // Behind the last signed entry anything that an engine has signed may stand for a while; it is told.
+        let is_told = report.verdict == Verification::Failed
+            || index + 1 == honest.len() && !report.warnings.is_empty();
+        assert!(is_told, "entry {index} twice");
         lines = honest.clone();
         lines.swap(index, (index + 1) % honest.len());
         copy.write_lines(&lines);
@@ -254,7 +262,7 @@ fn lines_that_are_gone_doubled_or_in_another_order_are_noticed() {
     for keep in 1..honest.len() {
         copy.write_lines(&honest[..keep]);
         let expected = format!(
-            "its checkpoint is over {} entries, and there are {keep}",
+            "`ledger/checkpoint` covers {} entries, and {keep} are there",
             honest.len()
         );
         assert_failed(&copy.verify(), &expected);
