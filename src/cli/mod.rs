@@ -65,6 +65,7 @@ commands! {
     rollback => Rollback,
     status => Status,
     trust => Trust,
+    verify => Verify,
     watch => Watch,
 }
 
