@@ -13,6 +13,7 @@ mod layer_checker;
 mod layers;
 mod manifests;
 mod organisation;
+mod patterns;
 mod readme;
 mod rust_text;
 mod story;
