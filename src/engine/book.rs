@@ -250,20 +250,25 @@ impl Book {
         let root = self.load_root(index, adoption.root)?;
         let (index_spec, index_bytes) = self.load_index(index, adoption.index)?;
         let root_bytes = root.source.text.as_bytes();
-        let signers = |path: &str, sha256: Sha256, bytes: &[u8]| {
-            self.load_signers(index, adoption, path, sha256, bytes, &root.value.spec)
+        let signers = |signed: (&str, Sha256, &[u8]), root: &TrustRootSpec| {
+            self.load_signers((index, adoption), signed, root)
         };
+        let signed_root = (TRUST_ROOT_PATH, adoption.root, root_bytes);
+        let signed_index = (TRUST_INDEX_PATH, adoption.index, index_bytes.as_slice());
+        let before = self.root.as_deref();
+        let before = before.map(|root| signers(signed_root, root)).transpose()?;
         let candidate = Candidate {
             commit: &adoption.commit,
             root: Signed {
                 spec: &root.value.spec,
                 sha256: adoption.root,
-                signers: signers(TRUST_ROOT_PATH, adoption.root, root_bytes)?,
+                signers: signers(signed_root, &root.value.spec)?,
             },
+            root_signers_before: before.unwrap_or_default(),
             index: Signed {
                 spec: &index_spec,
                 sha256: adoption.index,
-                signers: signers(TRUST_INDEX_PATH, adoption.index, &index_bytes)?,
+                signers: signers(signed_index, &root.value.spec)?,
             },
             files: &adoption.files,
         };
@@ -308,16 +313,14 @@ impl Book {
         ))
     }
 
-    /// The principals whose recorded signatures of a trust file are good, under the root in force and the new one.
+    /// The principals whose recorded signatures of a trust file are good, by the keys of a root.
     fn load_signers(
         &self,
-        index: u64,
-        adoption: &Adoption,
-        path: &str,
-        sha256: Sha256,
-        bytes: &[u8],
-        new_root: &TrustRootSpec,
+        (index, adoption): (u64, &Adoption),
+        (path, sha256, bytes): (&str, Sha256, &[u8]),
+        root: &TrustRootSpec,
     ) -> Result<BTreeMap<PrincipalName, (TreePath, SignatureRef)>, BookError> {
+        let people = People::of(root);
         let mut signers = BTreeMap::new();
         for (file, signature) in adoption
             .signatures
@@ -326,11 +329,10 @@ impl Book {
         {
             let evidence = record::signature_path(sha256, "yaml", &signature.key);
             let armored = self.evidence(index, signature.sha256, &evidence)?;
-            let roots = self.root.as_deref().into_iter().chain([new_root]);
-            let signer = roots.map(People::of).find_map(|people| {
-                let signer = people.verify(TRUST_NAMESPACE, bytes, &armored).ok()?;
+            let signer = people.verify(TRUST_NAMESPACE, bytes, &armored).ok();
+            let signer = signer.filter(|signer| {
                 let named = path_of_principal_signature(path, &signer.principal);
-                (signer.key == signature.key && file.as_str() == named).then_some(signer)
+                signer.key == signature.key && file.as_str() == named
             });
             signers
                 .extend(signer.map(|signer| (signer.principal, (file.clone(), signature.clone()))));

@@ -233,12 +233,8 @@ impl Engine {
             .adoption()
             .zip(root.as_deref())
             .map(|(adoption, root)| InForce { adoption, root });
-        let roots: Vec<&TrustRootSpec> = root
-            .as_deref()
-            .into_iter()
-            .chain([&files.root.value.spec])
-            .collect();
-        let judged = trust::judge(&files.candidate(&commit, &roots), in_force, pending.now());
+        let candidate = files.candidate(&commit, root.as_deref());
+        let judged = trust::judge(&candidate, in_force, pending.now());
         match judged {
             Err(problems) => return Ok(problems),
             Ok(None) => return Ok(Vec::new()),
@@ -360,9 +356,14 @@ struct Sighting {
 }
 
 impl TrustFiles {
-    /// The files as [`trust::judge`] takes them; signatures count when their key is a principal's in any of the roots.
+    /// The files as [`trust::judge`] takes them, with the root in force, if there is one.
     #[must_use]
-    pub fn candidate<'a>(&'a self, commit: &'a str, roots: &[&TrustRootSpec]) -> Candidate<'a> {
+    pub fn candidate<'a>(
+        &'a self,
+        commit: &'a str,
+        in_force: Option<&TrustRootSpec>,
+    ) -> Candidate<'a> {
+        let own = &self.root.value.spec;
         let root = self.root.source.text.as_bytes();
         let index = self.index.source.text.as_bytes();
         Candidate {
@@ -370,12 +371,15 @@ impl TrustFiles {
             root: Signed {
                 spec: &self.root.value.spec,
                 sha256: Sha256::of(root),
-                signers: self.signers(TRUST_ROOT_PATH, root, roots),
+                signers: self.signers(TRUST_ROOT_PATH, root, own),
             },
+            root_signers_before: in_force
+                .map(|before| self.signers(TRUST_ROOT_PATH, root, before))
+                .unwrap_or_default(),
             index: Signed {
                 spec: &self.index.value.spec,
                 sha256: Sha256::of(index),
-                signers: self.signers(TRUST_INDEX_PATH, index, roots),
+                signers: self.signers(TRUST_INDEX_PATH, index, own),
             },
             files: &self.files,
         }
@@ -391,32 +395,26 @@ impl TrustFiles {
         &self,
         path: &str,
         bytes: &[u8],
-        roots: &[&TrustRootSpec],
+        root: &TrustRootSpec,
     ) -> BTreeMap<PrincipalName, (TreePath, SignatureRef)> {
+        let people = People::of(root);
         let mut signers = BTreeMap::new();
-        for people in roots.iter().map(|root| People::of(root)) {
-            for (file, armored) in self
-                .signatures
-                .iter()
-                .filter(|(file, _)| file.starts_with(path))
-            {
-                let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored) else {
-                    continue;
+        for (file, armored) in self
+            .signatures
+            .iter()
+            .filter(|(file, _)| file.starts_with(path))
+        {
+            let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored) else {
+                continue;
+            };
+            // The name of the file says whose signature it claims to be; the key says whose it is.
+            let is_named = *file == path_of_principal_signature(path, &signer.principal);
+            if let (true, Ok(file)) = (is_named, file.parse()) {
+                let signature = SignatureRef {
+                    sha256: Sha256::of(armored),
+                    key: signer.key,
                 };
-                // The name of the file says whose signature it claims to be; the key says whose it is.
-                let is_named = *file == path_of_principal_signature(path, &signer.principal);
-                if let (true, Ok(file)) = (is_named, file.parse()) {
-                    signers.insert(
-                        signer.principal,
-                        (
-                            file,
-                            SignatureRef {
-                                sha256: Sha256::of(armored),
-                                key: signer.key,
-                            },
-                        ),
-                    );
-                }
+                signers.insert(signer.principal, (file, signature));
             }
         }
         signers

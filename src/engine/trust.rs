@@ -21,7 +21,7 @@ pub struct Signed<'a, S> {
     pub spec: &'a S,
     /// The SHA-256 of its bytes.
     pub sha256: Sha256,
-    /// The principals whose signatures are good, each with the signature file.
+    /// The principals whose signatures are good, by the keys of one root, each with the signature file.
     pub signers: BTreeMap<PrincipalName, (TreePath, SignatureRef)>,
 }
 
@@ -30,9 +30,11 @@ pub struct Signed<'a, S> {
 pub struct Candidate<'a> {
     /// The commit.
     pub commit: &'a str,
-    /// `trust/root.yaml`.
+    /// `trust/root.yaml`, signed with keys that it lists itself.
     pub root: Signed<'a, TrustRootSpec>,
-    /// `trust/index.yaml`.
+    /// Who has signed it with keys that the root in force lists. What a new root says of keys is worth nothing yet.
+    pub root_signers_before: BTreeMap<PrincipalName, (TreePath, SignatureRef)>,
+    /// `trust/index.yaml`, signed with keys that the same commit's root lists.
     pub index: Signed<'a, TrustIndexSpec>,
     /// The governed files that the commit has, by path.
     pub files: &'a BTreeMap<TreePath, Sha256>,
@@ -143,7 +145,10 @@ fn adoption(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> Adoptio
     // The signatures of a root that is in force were recorded with it. Some keys sign differently each time, and a new
     // signature by the same key would take the place of the recorded one in the evidence.
     let is_new = in_force.is_none_or(|now| now.adoption.root != candidate.root.sha256);
-    let of_root = candidate.root.signers.values().filter(|_| is_new);
+    let of_root = candidate.root.signers.values();
+    let of_root = of_root
+        .chain(candidate.root_signers_before.values())
+        .filter(|_| is_new);
     let signatures = of_root.chain(candidate.index.signers.values());
     Adoption {
         commit: candidate.commit.to_owned(),
@@ -208,7 +213,8 @@ fn check_versions(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> V
     root.into_iter().chain(index).collect()
 }
 
-/// A root is signed by a threshold of its own root role and of the one before it, as in TUF.
+/// A root is signed by a threshold of its own root role and of the one before it, each with the keys that it lists, as
+/// in TUF: a new root cannot make somebody's key another person's and be signed with that.
 fn check_root_signatures(
     candidate: &Candidate<'_>,
     in_force: Option<InForce<'_>>,
@@ -216,14 +222,17 @@ fn check_root_signatures(
     if in_force.is_some_and(|now| now.adoption.root == candidate.root.sha256) {
         return Vec::new();
     }
-    let roots = in_force
-        .map(|now| now.root)
-        .into_iter()
-        .chain([candidate.root.spec]);
-    let signers: BTreeSet<PrincipalName> = candidate.root.signers.keys().cloned().collect();
+    let before = in_force.map(|now| (now.root, &candidate.root_signers_before));
+    let after = (candidate.root.spec, &candidate.root.signers);
     let changed = BTreeSet::from(["trust/root.yaml".to_owned()]);
-    roots
-        .filter_map(|root| check_role(root, ROOT_ROLE, "trust/root.yaml", &signers, &changed))
+    let check = |(root, signers): (&TrustRootSpec, &BTreeMap<PrincipalName, _>)| {
+        let signers = signers.keys().cloned().collect();
+        check_role(root, ROOT_ROLE, "trust/root.yaml", &signers, &changed)
+    };
+    before
+        .into_iter()
+        .chain([after])
+        .filter_map(check)
         .collect()
 }
 
@@ -401,6 +410,7 @@ mod tests {
     struct Case<'a> {
         root_version: u64,
         root_signers: &'a [&'a str],
+        root_signers_before: Option<&'a [&'a str]>,
         index_version: u64,
         index_signers: &'a [&'a str],
         pins: &'a [(&'a str, &'a str)],
@@ -412,6 +422,7 @@ mod tests {
     const START: Case<'_> = Case {
         root_version: 1,
         root_signers: &["ann", "bob"],
+        root_signers_before: None,
         index_version: 1,
         index_signers: &["ann", "sue"],
         pins: PINS,
@@ -435,6 +446,7 @@ mod tests {
                 sha256: root_sha,
                 signers: signers(case.root_signers),
             },
+            root_signers_before: signers(case.root_signers_before.unwrap_or(case.root_signers)),
             index: Signed {
                 spec: &index_spec,
                 sha256: index_sha,
@@ -575,6 +587,18 @@ mod tests {
             ..START
         };
         assert!(run(&next, Some(&first)).unwrap().is_some());
+        // Their names alone are not enough: it must be by keys that they had before.
+        assert_eq!(
+            run(
+                &Case {
+                    root_signers_before: Some(&["ann"]),
+                    ..next
+                },
+                Some(&first)
+            )
+            .unwrap_err(),
+            ["`trust/root.yaml` needs 2 of role `root` to sign, 1 have: `ann`"]
+        );
         assert!(
             run(
                 &Case {
