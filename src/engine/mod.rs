@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod execute;
 pub mod heads;
 pub mod inbox;
+pub mod inbox_history;
 pub mod observe;
 pub mod pending;
 pub mod people;

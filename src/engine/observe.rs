@@ -67,7 +67,8 @@ impl Engine {
         let mut root = self.book()?.root().map(Arc::clone);
         let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
         let inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
-        if let Some(root) = root.as_deref() {
+        // Taking anything from a rewritten inbox would make its new history the accepted one.
+        if let (Some(root), InboxFacts::Intact) = (root.as_deref(), inbox) {
             self.take_statements(&mut pending, root, inbox_head)?;
         }
         let not_adopted = self.adopt(&mut pending, &mut root, &head)?;
@@ -147,24 +148,6 @@ impl Engine {
                 seen: seen.to_owned(),
             })
         }
-    }
-
-    fn check_inbox(
-        &self,
-        seen: Option<&str>,
-        head: Option<git2::Oid>,
-    ) -> Result<InboxFacts, EngineError> {
-        let (Some(seen), head) = (seen, head) else {
-            return Ok(InboxFacts::Intact);
-        };
-        let (Ok(seen), Some(head)) = (seen.parse(), head) else {
-            return Ok(InboxFacts::Rewritten);
-        };
-        Ok(if self.repository.is_ancestor(seen, head)? {
-            InboxFacts::Intact
-        } else {
-            InboxFacts::Rewritten
-        })
     }
 
     /// Takes statements that are not in the ledger yet, oldest name first so that every engine takes the same order.
