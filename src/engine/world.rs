@@ -209,13 +209,16 @@ pub fn manifests_in_force(
     adopted: &Snapshot,
     adoption: &Adoption,
 ) -> Result<(Repository, Vec<Diagnostic>), EngineError> {
-    let pinned = |path: &str| {
-        path.parse::<TreePath>()
-            .is_ok_and(|path| adoption.files.contains_key(&path))
-            || path.starts_with("trust/")
+    // The trust files sign themselves, so no index pins them; the head's are as good as nothing until they are adopted.
+    let is_of_adopted = |path: &str| is_governed(path) || path.starts_with("trust/");
+    let is_adopted = |path: &str| {
+        path.starts_with("trust/")
+            || path
+                .parse::<TreePath>()
+                .is_ok_and(|path| adoption.files.contains_key(&path))
     };
-    let mut files = cache.parse(adopted, &|path| is_governed(path) && pinned(path))?;
-    files.extend(cache.parse(head, &|path| !is_governed(path))?);
+    let mut files = cache.parse(adopted, &|path| is_of_adopted(path) && is_adopted(path))?;
+    files.extend(cache.parse(head, &|path| !is_of_adopted(path))?);
     let mut ignored: Vec<Diagnostic> = Vec::new();
     loop {
         let (repository, problems) =
@@ -227,7 +230,7 @@ pub fn manifests_in_force(
             .map(|problem| problem.loc.file.path.clone())
             .collect();
         let (governed, others): (BTreeSet<String>, BTreeSet<String>) =
-            broken.into_iter().partition(|path| is_governed(path));
+            broken.into_iter().partition(|path| is_of_adopted(path));
         if let Some(repository) = repository {
             return Ok((repository, ignored));
         }
