@@ -37,14 +37,17 @@ fn is_ambiguous(text: &str) -> bool {
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return false;
     }
-    let is_radix = ["0x", "0o", "0b"].iter().any(|prefix| {
-        unsigned.strip_prefix(prefix).is_some_and(|digits| {
-            !digits.is_empty()
-                && digits
-                    .bytes()
-                    .all(|byte| byte.is_ascii_hexdigit() || byte == b'_')
-        })
-    });
+    // A digit of the base: a SHA-256 in hex can begin with `0b` and is no number for that.
+    let is_radix = [("0x", 16), ("0o", 8), ("0b", 2)]
+        .iter()
+        .any(|(prefix, base)| {
+            unsigned.strip_prefix(prefix).is_some_and(|digits| {
+                !digits.is_empty()
+                    && digits
+                        .chars()
+                        .all(|digit| digit.is_digit(*base) || digit == '_')
+            })
+        });
     // `1_000`, `007`, `1.`, `.5`, `1e5` and base 60 (`12:30:45`).
     let plain = unsigned.replace('_', "");
     let is_base_60 = plain.contains(':')
@@ -79,12 +82,15 @@ mod tests {
             "...",
             "1.2.0-rc.1",
             "0xyz",
+            "0b21",
+            "0o8",
+            "0be3db9e26a9d8a3901457eb56c076cde548fc20721725fbb9089be3b03f6412",
         ] {
             assert_eq!(resolve(text), Value::Text(text.to_owned()), "{text}");
         }
         for text in [
-            "yes", "No", "ON", "TRUE", "NULL", "0x10", "0o7", "1_000", "007", "+1", ".5", "1.",
-            "12:30:45", ".inf", "-.INF", ".NaN",
+            "yes", "No", "ON", "TRUE", "NULL", "0x1f", "0o7", "0b1", "1_000", "007", "+1", ".5",
+            "1.", "12:30:45", ".inf", "-.INF", ".NaN",
         ] {
             assert_eq!(resolve(text), Value::Ambiguous(text.to_owned()), "{text}");
         }
