@@ -254,11 +254,16 @@ impl Engine {
         }
     }
 
-    /// Appends an outcome; others may append meanwhile, which changes nothing about it.
+    /// Appends an outcome; others may append meanwhile, which changes nothing about it, unless they took the attempt over.
     pub(crate) fn record_outcome(&mut self, outcome: &Outcome) -> Result<(), EngineError> {
         for _ in 0..APPEND_TRIES {
             self.book_mut()?.refresh()?;
             let state = self.book()?.state().clone();
+            let known = state.promotions.get(&outcome.promotion.id);
+            let live = known.and_then(|known| known.live.as_ref());
+            if live.is_none_or(|live| live.attempt != outcome.attempt) {
+                return Err(EngineError::TakenOver(outcome.promotion.id.short()));
+            }
             let commit = state.commit.clone().unwrap_or_default();
             let mut pending =
                 crate::engine::pending::Pending::new(state, self.clock.now(), commit, self.name()?);

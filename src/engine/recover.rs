@@ -35,13 +35,20 @@ impl Engine {
             if !self.may_take_over(world, &attempt) {
                 continue;
             }
-            let Some(new) = self.take_over(world, &attempt)? else {
+            let new = self.new_attempt()?;
+            // Held until the end, so that the next run here sees at once when this one dies too.
+            let lock = self.lock_attempt(&new)?;
+            if !self.take_over(world, &attempt, &new)? {
+                self.forget_attempt(&new);
                 break;
-            };
+            }
             let outcome = self.find_out(world, &attempt.promotion, &new).await?;
             self.record_outcome(&outcome)?;
+            drop(lock);
             self.forget_attempt(&attempt.attempt);
             self.forget_attempt(&new);
+            // Opening the area removes what the dead attempt left there. What stays is harmless.
+            drop(self.staging_for(world, &attempt.promotion.slot.workspace));
             outcomes.push(outcome);
         }
         Ok(outcomes)
@@ -56,12 +63,13 @@ impl Engine {
         is_over || (is_own && self.is_dead_here(&live.attempt))
     }
 
+    /// False: somebody else was faster.
     fn take_over(
         &mut self,
         world: &mut World,
         live: &LiveAttempt,
-    ) -> Result<Option<AttemptId>, EngineError> {
-        let attempt = self.new_attempt()?;
+        attempt: &AttemptId,
+    ) -> Result<bool, EngineError> {
         world.pending.push(Event::TakenOver {
             promotion: live.promotion.id.clone(),
             environment: live.promotion.environment.clone(),
@@ -71,7 +79,7 @@ impl Engine {
         })?;
         let is_recorded = self.record(world)?;
         *world = self.observe()?;
-        Ok(is_recorded.then_some(attempt))
+        Ok(is_recorded)
     }
 
     /// Asks the workspace what became of the attempt.
