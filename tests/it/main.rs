@@ -8,6 +8,7 @@
     reason = "tests panic to fail, and read and write the files that they compare"
 )]
 
+mod crashes;
 mod generated;
 mod layer_checker;
 mod layers;
@@ -15,7 +16,9 @@ mod manifests;
 mod organisation;
 mod patterns;
 mod readme;
+mod records;
 mod rust_text;
 mod story;
 mod support;
 mod tidy;
+mod variants;

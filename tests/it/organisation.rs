@@ -63,6 +63,19 @@ impl Organisation {
 
     /// The same in another pattern.
     pub(crate) fn in_pattern(pattern: &str) -> Self {
+        Self::begun(pattern, |_| {})
+    }
+
+    /// The same with its ledger in the folder `ledger` beside the repository.
+    pub(crate) fn with_directory_ledger() -> Self {
+        Self::begun("multi-environment", |organisation| {
+            let ledger = "  environments: [dev, qa, prod]\n  ledger:\n    store: directory\n    path: ../ledger\n";
+            organisation.edit("promote.yaml", "  environments: [dev, qa, prod]\n", ledger);
+        })
+    }
+
+    /// An organisation whose files are edited before they are signed for the first time.
+    fn begun(pattern: &str, edit: impl FnOnce(&Self)) -> Self {
         let organisation = Self {
             folder: tempfile::tempdir().unwrap(),
             variables: BTreeMap::new(),
@@ -97,6 +110,7 @@ impl Organisation {
                 "",
             );
         }
+        edit(&organisation);
         organisation
             .as_person("ada", &["trust", "sign", "--commit"])
             .expect_code(0);
