@@ -367,7 +367,7 @@ fn a_target_that_is_full_ends_in_an_error_and_shows_nothing() {
     let from = organisation.path("made/many");
     std::fs::create_dir_all(&from).unwrap();
     std::fs::write(from.join("MODEL_CARD.md"), "# Many\n").unwrap();
-    for number in 0..2_000 {
+    for number in 0..800 {
         std::fs::write(
             from.join(format!("part-{number:04}.bin")),
             number.to_string(),
@@ -382,7 +382,7 @@ fn a_target_that_is_full_ends_in_an_error_and_shows_nothing() {
     organisation.approve("rita", "qa");
     let mut command = organisation.command("ada");
     command.arg("apply");
-    let full = with_file_limit(&command, 200).expect_code(6);
+    let full = with_file_limit(&command, 60).expect_code(6);
     assert!(full.stdout.contains("errored"), "{}", full.all());
     assert!(full.stdout.contains("too large"), "{}", full.all());
     assert_eq!(

@@ -8,6 +8,8 @@
     reason = "tests panic to fail, and read and write the files that they compare"
 )]
 
+mod clones;
+mod concurrency;
 mod crashes;
 mod generated;
 mod layer_checker;
@@ -17,6 +19,7 @@ mod organisation;
 mod patterns;
 mod readme;
 mod records;
+mod remotes;
 mod rust_text;
 mod story;
 mod support;

@@ -68,10 +68,3 @@ pub(crate) fn with_file_limit(command: &Command, kibibytes: u64) -> Answer {
     shell.envs(command.get_envs().filter_map(set));
     answer(&mut shell)
 }
-
-/// A change of governed files that is signed, committed and adopted.
-#[track_caller]
-pub(crate) fn adopt(organisation: &Organisation) {
-    let signed = organisation.as_person("ada", &["trust", "sign", "--commit"]);
-    signed.expect_code(0);
-}
