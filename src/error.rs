@@ -212,9 +212,10 @@ fn kind_of(error: &EngineError) -> FailureKind {
         EngineError::Secret(_) | EngineError::EngineKey(_) | EngineError::NoBranch { .. } => {
             FailureKind::Invalid
         }
-        EngineError::UnknownEngine { .. } | EngineError::NoEnvironment(_) | EngineError::NoKeys => {
-            FailureKind::Invalid
-        }
+        EngineError::UnknownEngine { .. }
+        | EngineError::NoEnvironment(_)
+        | EngineError::RelativePath { .. }
+        | EngineError::NoKeys => FailureKind::Invalid,
     }
 }
 
@@ -235,6 +236,9 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
         EngineError::NoBranch { .. } => {
             Some("commit the repository first, or name another branch with `--branch`")
         }
+        EngineError::RelativePath { .. } => Some(
+            "write the absolute path in its manifest, or name a clone with `--repository PATH`",
+        ),
         EngineError::NoEnvironment(_) => Some("`promote status` lists the environments"),
         EngineError::Book(_) => {
             Some("`promote verify` says more; nothing is done on a ledger that does not add up")

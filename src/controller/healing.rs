@@ -42,6 +42,7 @@ impl Healing {
             | EngineError::UnknownEngine { .. }
             | EngineError::NotAllowed { .. }
             | EngineError::NoEnvironment(_)
+            | EngineError::RelativePath { .. }
             | EngineError::Secret(_)
             | EngineError::EngineKey(_)
             | EngineError::Fold(_)

@@ -95,6 +95,18 @@ pub enum EngineError {
     /// An environment is asked for that there is not.
     #[error("there is no environment `{0}`")]
     NoEnvironment(String),
+    /// A manifest names a place by a path that means nothing here.
+    #[error(
+        "{what} is at the relative path `{path}`, and `{repository}` has no folder that it could start from"
+    )]
+    RelativePath {
+        /// What is there.
+        what: String,
+        /// The path.
+        path: String,
+        /// The repository's address.
+        repository: String,
+    },
     /// The engine has no keys, so it can only look.
     #[error("this needs the engine's key and the log's key")]
     NoKeys,

@@ -307,9 +307,9 @@ impl Engine {
 
     fn open_store(&self, spec: &LedgerSpec) -> Result<Box<dyn Store>, EngineError> {
         match (spec.store, &spec.path) {
-            (LedgerStoreKind::Directory, Some(path)) => {
-                Ok(Box::new(DirectoryStore::new(self.places.base.join(path))))
-            }
+            (LedgerStoreKind::Directory, Some(path)) => Ok(Box::new(DirectoryStore::new(
+                self.local_path("the ledger", path)?,
+            ))),
             (LedgerStoreKind::Directory, None) => Err(EngineError::Internal(
                 "`spec.ledger.path` is missing in `promote.yaml`".to_owned(),
             )),

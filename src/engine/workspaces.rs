@@ -1,5 +1,6 @@
 //! From workspace manifests to adapters with their layers.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::adapter::Adapter;
@@ -9,6 +10,7 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::world::World;
 use crate::fs::staging::StagingArea;
+use crate::git::repository::Remote;
 use crate::manifest::workspace::AdapterSpec;
 use crate::model::id::WorkspaceName;
 
@@ -17,7 +19,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When there is no such workspace.
+    /// When there is no such workspace, or its path means nothing here.
     pub fn adapter(
         &self,
         world: &World,
@@ -25,8 +27,8 @@ impl Engine {
     ) -> Result<Arc<dyn Adapter>, EngineError> {
         match &spec(world, name)?.adapter {
             AdapterSpec::Directory(directory) => {
-                let adapter =
-                    DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path));
+                let path = self.local_path(&format!("workspace `{name}`"), &directory.path)?;
+                let adapter = DirectoryAdapter::new(name.clone(), &path);
                 Ok(layered(Arc::new(adapter), &settings()))
             }
         }
@@ -36,7 +38,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the area cannot be made.
+    /// When the area cannot be made, or the workspace's path means nothing here.
     pub fn staging_for(
         &self,
         world: &World,
@@ -44,12 +46,26 @@ impl Engine {
     ) -> Result<StagingArea, EngineError> {
         let directory = match &spec(world, name)?.adapter {
             AdapterSpec::Directory(directory) => {
-                DirectoryAdapter::new(name.clone(), &self.places.base.join(&directory.path))
-                    .staging_directory()
+                let path = self.local_path(&format!("workspace `{name}`"), &directory.path)?;
+                DirectoryAdapter::new(name.clone(), &path).staging_directory()
             }
         };
         // The tree goes to this one workspace, so it is moved in.
         Ok(StagingArea::open(&directory)?.for_moving())
+    }
+
+    /// A path that a manifest names. A relative one starts from the repository, which has no folder of its own when all that
+    /// is known of it is an address: there it would mean another place on every machine.
+    pub(crate) fn local_path(&self, what: &str, path: &str) -> Result<PathBuf, EngineError> {
+        let is_elsewhere = matches!(self.repository.remote(), Remote::Url(_));
+        if is_elsewhere && Path::new(path).is_relative() {
+            return Err(EngineError::RelativePath {
+                what: what.to_owned(),
+                path: path.to_owned(),
+                repository: self.repository.name().to_owned(),
+            });
+        }
+        Ok(self.places.base.join(path))
     }
 }
 
