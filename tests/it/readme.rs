@@ -213,3 +213,46 @@ fn unknown_commands_and_flags_are_found() {
         ["`promote plan --too prod` has no `--too`"]
     );
 }
+
+/// The tests that the table of promises names, one a promise.
+fn promised_tests(page: &str) -> Vec<String> {
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.contains("breaks it on purpose"));
+    let rows = rows.skip(2).take_while(|line| line.starts_with('|'));
+    let last_cell = |row: &str| {
+        row.trim_end_matches([' ', '|'])
+            .rsplit('|')
+            .next()
+            .map(str::to_owned)
+    };
+    let names = rows.map(|row| last_cell(row).unwrap_or_default());
+    names
+        .map(|cell| cell.trim().trim_matches('`').to_owned())
+        .collect()
+}
+
+#[test]
+fn every_promise_of_the_readme_has_a_test_that_breaks_it() {
+    let page = fs::read_to_string(root().join("README.md")).unwrap();
+    let promised = promised_tests(&page);
+    assert!(
+        promised.len() >= 7,
+        "the table of promises was not found: {promised:?}"
+    );
+    let sources = [root().join("tests"), root().join("src")];
+    let sources: Vec<(String, Vec<u8>)> = sources
+        .iter()
+        .flat_map(|folder| crate::support::files_under(folder))
+        .collect();
+    for name in promised {
+        let declaration = format!("fn {name}()");
+        let is_there = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(&declaration);
+        assert!(
+            sources
+                .iter()
+                .any(|(path, bytes)| path.ends_with(".rs") && is_there(bytes)),
+            "there is no test `{name}`"
+        );
+    }
+}
