@@ -10,32 +10,41 @@ use crate::ops::verify::{Freshness, Verification, VerifyReport, VerifyRequest, v
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
-/// Check the whole ledger: recompute everything, trust nobody
+/// Verify the whole ledger, trusting nobody
 ///
-/// Every hash, signature, adoption and decision is made again from the ledger and its evidence; one changed byte fails.
-/// Keep a checkpoint outside the repository with `--write-checkpoint FILE`, and hold the next ledger against it with
-/// `--pinned FILE`: that is what notices a ledger that was put back to an older state.
+/// Checks every entry, its order and the checkpoint; every signature of engines and people under the trust root that was
+/// in force; every piece of evidence; and makes every decision again from the facts that were recorded for it. Needs no
+/// key. Ends with 0 only when everything that was checked holds, else with 1 and a list of what does not.
+///
+/// Two things only you can know. The first trust root: compare its SHA-256 with people who signed it, or name it with
+/// `--root`. And how new the ledger must be: keep a checkpoint where nobody else can write, and name it with `--pinned`.
+///
+/// Examples:
+///   promote verify --write-checkpoint ~/promote.checkpoint
+///   promote verify --pinned ~/promote.checkpoint --root 3f2a…
+///   promote verify --offline --ledger /mnt/archive/ledger
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Contact no remote: check what this clone has
+    /// Contact no remote; verify what was fetched before
     #[arg(long)]
     offline: bool,
 
-    /// A checkpoint that was kept elsewhere; the ledger must continue it
+    /// A checkpoint that was kept elsewhere, which the ledger must go on from
     #[arg(long, value_name = "FILE")]
     pinned: Option<PathBuf>,
 
-    /// Keep the newest checkpoint in this file; one that is there is held against the ledger first
+    /// Keep the newest checkpoint in a file; one that is there is held against the ledger first
     #[arg(long, value_name = "FILE")]
     write_checkpoint: Option<PathBuf>,
-
-    /// A folder with a copy of the ledger, instead of the repository's
-    #[arg(long, value_name = "DIR")]
-    ledger: Option<PathBuf>,
 
     /// The SHA-256 that the first trust root must have
     #[arg(long, value_name = "SHA256")]
     root: Option<Sha256>,
+
+    /// A folder with a copy of the ledger, instead of that of the repository
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
 }
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
@@ -57,56 +66,65 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
 
 impl Report for VerifyReport {
     fn render(&self, page: &mut Page) {
-        for problem in &self.audit.problems {
-            page.mark(Tone::Bad, "wrong:", problem.to_string());
-        }
-        for warning in &self.warnings {
-            page.mark(Tone::Waiting, "note:", warning);
-        }
         let audit = &self.audit;
-        page.line(format!(
-            "{} entries, {} statements, {} signatures, {} decisions made again, {} files of evidence",
-            audit.entries, audit.statements, audit.signatures, audit.decisions, audit.evidence
-        ));
-        if let Some(root) = &self.root {
-            let compared = if self.is_root_compared {
-                "as asked"
-            } else {
-                "compare it with what you were told"
-            };
-            page.line(format!("first trust root {root}: {compared}"));
+        if let Some(ledger) = &self.ledger {
+            page.line(format!("ledger      {ledger}"));
         }
         if let Some(head) = &self.checkpoint {
             page.line(format!(
-                "checkpoint over {} entries, root {}",
+                "checkpoint  {} entries, root {}",
                 head.size, head.root
             ));
         }
+        page.line(format!(
+            "checked     {} entries, {} statements, {} signatures of people, {} decisions made again, {} files of evidence",
+            audit.entries, audit.statements, audit.signatures, audit.decisions, audit.evidence
+        ));
+        if let Some(root) = self.root {
+            let compared = if self.is_root_compared {
+                "compared"
+            } else {
+                "compare it with somebody who signed it"
+            };
+            page.line(format!("trust root  {root}, {compared}"));
+        }
         page.line(match self.freshness {
             Freshness::NotChecked => {
-                "freshness: not checked; keep a checkpoint elsewhere and name it with `--pinned`"
-                    .to_owned()
+                "freshness   not checked: no checkpoint from elsewhere was named".to_owned()
             }
             Freshness::Continues { size } => {
-                format!("freshness: continues the pinned checkpoint over {size} entries")
+                format!("freshness   goes on from the checkpoint of {size} entries that was kept")
             }
-            Freshness::Broken => "freshness: does not continue the pinned checkpoint".to_owned(),
+            Freshness::Broken => {
+                "freshness   does not go on from the checkpoint that was kept".to_owned()
+            }
         });
+        for warning in &self.warnings {
+            page.mark(Tone::Waiting, "note:", warning);
+        }
+        for problem in &audit.problems {
+            page.mark(Tone::Bad, "wrong:", problem.to_string());
+        }
         match self.verdict {
-            Verification::Passed => page.mark(
-                Tone::Good,
-                "verified",
-                self.ledger.clone().unwrap_or_default(),
-            ),
+            Verification::Passed => {
+                page.mark(Tone::Good, "passed", "everything that was checked holds")
+            }
             Verification::Failed => page.mark(
                 Tone::Bad,
-                "not verified",
-                self.ledger.clone().unwrap_or_default(),
+                "failed",
+                format!(
+                    "{} problems; this ledger is not to be relied on",
+                    audit.problems.len()
+                ),
             ),
         }
     }
 
     fn names(&self) -> Vec<String> {
-        self.ledger.clone().into_iter().collect()
+        self.audit
+            .problems
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 }

@@ -143,11 +143,6 @@ impl TestOrganisation {
         &self.environment
     }
 
-    /// The promotion repository, open.
-    pub(crate) const fn repository(&self) -> &Repository {
-        &self.repository
-    }
-
     /// An engine that acts for all environments.
     pub(crate) fn engine(&self) -> Engine {
         let keys = Keys {
@@ -182,6 +177,11 @@ impl TestOrganisation {
     pub(crate) fn reconcile(&self) -> RunReport {
         let mut engine = self.engine();
         block_on(async move { engine.reconcile(&std::collections::BTreeSet::new()).await }).unwrap()
+    }
+
+    /// The time.
+    pub(crate) fn clock_now(&self) -> jiff::Timestamp {
+        self.clock.now()
     }
 
     /// Moves the clock forward.

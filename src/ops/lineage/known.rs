@@ -1,0 +1,199 @@
+//! Everything that is known of what was made from what: from Git, and from the ledger where Git no longer has it.
+
+use std::collections::BTreeMap;
+
+use crate::engine::book::Book;
+use crate::engine::record;
+use crate::engine::world::World;
+use crate::error::Result;
+use crate::flow::closure::{Labels, Reason};
+use crate::manifest::layout::{Place, path_of};
+use crate::manifest::parsed::parse_manifest;
+use crate::manifest::version::{ArtifactVersion, VersionSpec};
+use crate::model::artifact::VersionId;
+use crate::model::digest::TreeDigest;
+use crate::model::id::DatasetName;
+use crate::model::label::Label;
+use crate::ops::lineage::{EdgeKind, Node, NodeKind, words};
+
+/// What is known.
+#[derive(Debug)]
+pub(super) struct Known {
+    versions: BTreeMap<VersionId, VersionSpec>,
+    datasets: BTreeMap<DatasetName, Label>,
+    labels: Labels,
+    /// One version for each digest that was registered, the first by name, for bases that are named differently.
+    by_digest: BTreeMap<TreeDigest, VersionId>,
+}
+
+/// Something that a version was made from.
+pub(super) enum Input {
+    /// A version.
+    Version(VersionId),
+    /// Anything else, by its key.
+    Other(String, Node),
+}
+
+impl Known {
+    /// Reads what there is.
+    pub(super) fn of(book: &Book, world: &World) -> Result<Self> {
+        let of_git = world.manifests.versions.iter();
+        let mut versions: BTreeMap<VersionId, VersionSpec> = of_git
+            .map(|(id, version)| (id.clone(), version.document.value.spec.clone()))
+            .collect();
+        for (id, registrations) in &book.state().registrations {
+            if let (false, Some((index, last))) = (versions.contains_key(id), registrations.last())
+            {
+                let path = record::evidence_path(last.manifest, "yaml");
+                let bytes = book
+                    .evidence(*index, last.manifest, &path)
+                    .map_err(crate::engine::error::EngineError::Book)?;
+                let place = Place::Version(id.clone());
+                let parsed = parse_manifest::<ArtifactVersion>(&place, &path_of(&place), &bytes)
+                    .map_err(crate::engine::error::EngineError::Invalid)?;
+                versions.insert(id.clone(), parsed.value.spec);
+            }
+        }
+        let datasets = world.manifests.datasets.iter();
+        let mut by_digest = BTreeMap::new();
+        for (id, spec) in &versions {
+            by_digest.entry(spec.digest).or_insert_with(|| id.clone());
+        }
+        Ok(Self {
+            datasets: datasets
+                .map(|(name, document)| (name.clone(), document.value.spec.label.clone()))
+                .collect(),
+            labels: world.labels.clone(),
+            versions,
+            by_digest,
+        })
+    }
+
+    pub(super) fn versions(&self) -> impl Iterator<Item = &VersionId> {
+        self.versions.keys()
+    }
+
+    pub(super) fn has(&self, id: &VersionId) -> bool {
+        self.versions.contains_key(id)
+    }
+
+    /// A version with its label and the reasons for it.
+    pub(super) fn node(&self, id: &VersionId) -> Node {
+        let digest = self.versions.get(id).map(|spec| spec.digest);
+        let explained = digest.and_then(|digest| self.labels.get(digest));
+        let reasons = explained.map(|explained| {
+            let reasons = explained.reasons.iter();
+            reasons
+                .map(|(tag, reasons)| (tag.clone(), reasons.iter().map(words).collect()))
+                .collect()
+        });
+        Node {
+            kind: match digest {
+                Some(_) => NodeKind::Version,
+                None => NodeKind::UnknownVersion,
+            },
+            name: id.to_string(),
+            digest,
+            label: explained.map(|explained| explained.label.clone()),
+            reasons: reasons.unwrap_or_default(),
+        }
+    }
+
+    /// What a version was made from.
+    pub(super) fn inputs(&self, id: &VersionId) -> Vec<(Input, EdgeKind)> {
+        let mut inputs: Vec<(Input, EdgeKind)> = self
+            .version_inputs(id)
+            .into_iter()
+            .map(|(id, kind)| (Input::Version(id), kind))
+            .collect();
+        let lineage = self.versions.get(id).and_then(|spec| spec.lineage.as_ref());
+        let Some(lineage) = lineage else {
+            return inputs;
+        };
+        let datasets = lineage.datasets.iter();
+        inputs.extend(datasets.map(|name| {
+            let input = Input::Other(format!("dataset:{name}"), self.dataset(name));
+            (input, EdgeKind::Dataset)
+        }));
+        inputs.extend(lineage.code.as_ref().map(|code| {
+            let commit: String = code.commit.chars().take(12).collect();
+            let name = format!("{} at {commit}", code.repository);
+            let key = format!("code:{}@{}", code.repository, code.commit);
+            (
+                Input::Other(key, bare(NodeKind::Code, name)),
+                EdgeKind::Code,
+            )
+        }));
+        inputs.extend(lineage.run.as_ref().map(|run| {
+            let node = bare(NodeKind::Run, run.clone());
+            (Input::Other(format!("run:{run}"), node), EdgeKind::Run)
+        }));
+        inputs
+    }
+
+    /// The versions that a version was made from: its bases, and those that its files were known from.
+    fn version_inputs(&self, id: &VersionId) -> Vec<(VersionId, EdgeKind)> {
+        let Some(spec) = self.versions.get(id) else {
+            return Vec::new();
+        };
+        let bases = spec.lineage.iter().flat_map(|lineage| &lineage.bases);
+        let mut inputs: Vec<(VersionId, EdgeKind)> = bases
+            .map(|base| {
+                // The digest counts, not the name; where nobody has the digest the name is all there is.
+                let is_same = self
+                    .versions
+                    .get(&base.version)
+                    .is_some_and(|known| known.digest == base.digest);
+                let by_digest = self.by_digest.get(&base.digest).filter(|_| !is_same);
+                let id = by_digest.unwrap_or(&base.version).clone();
+                (id, EdgeKind::Base)
+            })
+            .collect();
+        let explained = self.labels.get(spec.digest);
+        for reason in explained
+            .iter()
+            .flat_map(|explained| explained.reasons.values().flatten())
+        {
+            if let Reason::KnownFile { first, .. } = reason
+                && first != id
+                && !inputs.contains(&(first.clone(), EdgeKind::File))
+            {
+                inputs.push((first.clone(), EdgeKind::File));
+            }
+        }
+        inputs
+    }
+
+    /// The other way round: for each version those that were made from it.
+    pub(super) fn made_from(&self) -> BTreeMap<VersionId, Vec<(VersionId, EdgeKind)>> {
+        let mut made: BTreeMap<VersionId, Vec<(VersionId, EdgeKind)>> = BTreeMap::new();
+        for id in self.versions.keys() {
+            for (input, kind) in self.version_inputs(id) {
+                made.entry(input).or_default().push((id.clone(), kind));
+            }
+        }
+        made
+    }
+
+    fn dataset(&self, name: &DatasetName) -> Node {
+        let label = self.datasets.get(name).cloned();
+        let kind = match label {
+            Some(_) => NodeKind::Dataset,
+            None => NodeKind::UnknownDataset,
+        };
+        Node {
+            label,
+            ..bare(kind, name.to_string())
+        }
+    }
+}
+
+fn bare(kind: NodeKind, name: String) -> Node {
+    Node {
+        kind,
+        name,
+        digest: None,
+        label: None,
+        reasons: BTreeMap::new(),
+    }
+}
