@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::gate::{GATES, GateDef, ParamsError, find, unknown_gate};
+use crate::manifest::kind::KindDef;
 use crate::manifest::policy::{GateSpec, RollbackSpec};
 use crate::model::digest::Sha256;
 
 /// The parameters of a gate in a policy, as the gate takes them.
 #[must_use]
 pub fn params_of(spec: &GateSpec) -> Value {
-    Value::Object(spec.params.fields().clone())
+    // What begins with `x-` is the author's own, as everywhere in manifests.
+    let own = |(name, value): (&String, &Value)| {
+        (!name.starts_with("x-")).then(|| (name.clone(), value.clone()))
+    };
+    Value::Object(spec.params.fields().iter().filter_map(own).collect())
 }
 
 /// The gates that policies ask for beyond the invariants, in order, each pair of name and parameters once. An invariant
@@ -22,7 +27,7 @@ pub fn asked_gates<'a>(policies: &[&'a [GateSpec]]) -> Vec<(&'a str, Value)> {
     for spec in policies.iter().copied().flatten() {
         let gate = (spec.gate.as_str(), params_of(spec));
         let is_invariant = find(&spec.gate).is_some_and(|gate| gate.is_invariant);
-        let is_asked_anyway = is_invariant && spec.params.fields().is_empty();
+        let is_asked_anyway = is_invariant && gate.1 == json!({});
         if !is_asked_anyway && !asked.contains(&gate) {
             asked.push(gate);
         }
@@ -72,6 +77,16 @@ pub fn policy_schema() -> Value {
     json!({ "oneOf": GATES.iter().map(|gate| gate_schema(gate)).collect::<Vec<_>>() })
 }
 
+/// The JSON Schema of a kind of manifest. That of policies says what each gate takes, which only this layer knows.
+#[must_use]
+pub fn schema_of(kind: &KindDef) -> Value {
+    let mut schema = kind.schema();
+    if let Some(gate) = schema.pointer_mut("/$defs/GateSpec") {
+        *gate = policy_schema();
+    }
+    schema
+}
+
 fn gate_schema(gate: &GateDef) -> Value {
     let mut schema: Map<String, Value> = (gate.schema)().as_object().cloned().unwrap_or_default();
     schema.insert("title".to_owned(), json!(gate.name));
@@ -84,6 +99,7 @@ fn gate_schema(gate: &GateDef) -> Value {
         required.extend(others);
     }
     schema.insert("required".to_owned(), Value::Array(required));
+    schema.insert("patternProperties".to_owned(), json!({ "^x-": true }));
     Value::Object(schema)
 }
 

@@ -1,5 +1,6 @@
 //! Files in the project that are made from the code.
 
+use promote::gate::policy::schema_of;
 use promote::manifest::kind::{KINDS, kind_name_at};
 use promote::manifest::layout::classify;
 use promote::manifest::yaml;
@@ -9,7 +10,7 @@ use crate::support::{assert_file, files_under, root};
 #[test]
 fn the_schemas_are_those_of_the_types() {
     for kind in &KINDS {
-        let schema = serde_json::to_string_pretty(&kind.schema()).unwrap() + "\n";
+        let schema = serde_json::to_string_pretty(&schema_of(kind)).unwrap() + "\n";
         let name = format!("{}.schema.json", kind.schema_name);
         assert_file(&root().join("schemas").join(name), &schema);
     }
@@ -26,7 +27,7 @@ fn every_valid_manifest_fits_its_schema() {
         };
         let tree = yaml::parse(&yaml::source_file(&path, &bytes).unwrap()).unwrap();
         let kind = KINDS.iter().find(|kind| kind.name == name).unwrap();
-        let schema = jsonschema::validator_for(&kind.schema()).unwrap();
+        let schema = jsonschema::validator_for(&schema_of(kind)).unwrap();
         let errors: Vec<String> = schema
             .iter_errors(&tree.to_json())
             .map(|error| error.to_string())
@@ -40,7 +41,7 @@ fn every_valid_manifest_fits_its_schema() {
 #[test]
 fn schemas_refuse_unknown_fields_and_let_extensions_pass() {
     let kind = KINDS.iter().find(|kind| kind.name == "Dataset").unwrap();
-    let schema = jsonschema::validator_for(&kind.schema()).unwrap();
+    let schema = jsonschema::validator_for(&schema_of(kind)).unwrap();
     let manifest = |field: &str| {
         let mut value = serde_json::json!({
             "apiVersion": "promote.dev/v1alpha1", "kind": "Dataset", "metadata": { "name": "sales" },
