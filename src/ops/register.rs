@@ -328,6 +328,7 @@ fn denied(denial: &crate::flow::permit::FlowDenial, explained: &Explained) -> Fa
             reason,
             crate::flow::closure::Reason::UnknownLineage
                 | crate::flow::closure::Reason::UnknownProducer
+                | crate::flow::closure::Reason::UnknownBase(_)
         )
     });
     if unknown {
