@@ -244,9 +244,12 @@ fn add_signature(
     bytes: &[u8],
 ) -> Result<Option<String>> {
     let file = path_of_principal_signature(path, &person.principal);
-    let has_signed = read(tree, &file)?
-        .is_some_and(|armored| people.verify(TRUST_NAMESPACE, bytes, &armored).is_ok());
-    if has_signed {
+    // With this very key: another one of the person's may be new, and not count yet.
+    let is_ours = |armored: Vec<u8>| {
+        let signer = people.verify(TRUST_NAMESPACE, bytes, &armored);
+        signer.is_ok_and(|signer| signer.key == person.fingerprint)
+    };
+    if read(tree, &file)?.is_some_and(is_ours) {
         return Ok(None);
     }
     write(
