@@ -4,8 +4,9 @@
 //! `statements/<sha256>.json.<fingerprint>.sig`. Statements of unknown keys leave no trace, so that nobody without a key
 //! can fill the ledger; those of known people that do not hold are refused, with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::engine::people::{People, Signer};
@@ -24,7 +25,7 @@ pub const INBOX_BRANCH: &str = "promote-inbox";
 pub const STATEMENTS_FOLDER: &str = "statements";
 /// The largest statement or signature, in bytes.
 pub const MAX_STATEMENT_BYTES: usize = 64 << 10;
-/// The most files that are looked at in one run; the rest wait for the next.
+/// The most files that are looked at in one run, of those that are not in the ledger.
 pub const MAX_STATEMENT_FILES: usize = 20_000;
 
 /// A statement and one signature of it, as found in the inbox.
@@ -50,9 +51,17 @@ pub struct Taken {
     pub evidence: BTreeMap<String, Vec<u8>>,
 }
 
+/// The name of the statement that a file of the inbox is, or is a signature of.
+#[must_use]
+pub fn name_of(path: &str) -> Option<Sha256> {
+    let name = path.rsplit('/').next()?;
+    name.split_once(".json")?.0.parse().ok()
+}
+
 /// Pairs statement files with their signature files, by name.
 #[must_use]
 pub fn pair_files(paths: &[String]) -> Vec<(Sha256, String, Vec<String>)> {
+    let sorted: BTreeSet<&str> = paths.iter().map(String::as_str).collect();
     let mut pairs = Vec::new();
     for path in paths.iter().filter(|path| path.ends_with(".json")) {
         let name = path
@@ -63,14 +72,28 @@ pub fn pair_files(paths: &[String]) -> Vec<(Sha256, String, Vec<String>)> {
             continue;
         };
         let prefix = format!("{path}.");
-        let is_signature = |other: &&String| other.starts_with(&prefix) && other.ends_with(".sig");
+        let beside = sorted
+            .range(prefix.as_str()..)
+            .take_while(|other| other.starts_with(&prefix));
+        let signatures = beside.filter(|other| other.ends_with(".sig"));
         pairs.push((
             sha256,
             path.clone(),
-            paths.iter().filter(is_signature).cloned().collect(),
+            signatures.map(|other| (*other).to_owned()).collect(),
         ));
     }
     pairs
+}
+
+/// Where a statement comes among those that are taken together: by the time that it says it was issued at, a rejection
+/// after an approval, and then by name. So a person's later answer is the later one in the ledger.
+#[must_use]
+pub fn order(found: &Found) -> (Option<Timestamp>, bool, Sha256) {
+    let said = serde_json::from_slice::<Dated>(&found.statement).ok();
+    let issued_at = said.as_ref().map(|dated| dated.predicate.issued_at);
+    let is_rejection =
+        said.is_some_and(|dated| dated.predicate.decision.as_deref() == Some(REJECT));
+    (issued_at, is_rejection, found.name)
 }
 
 /// Decides what becomes of a statement; `None` when it leaves no trace.
@@ -170,6 +193,22 @@ pub fn read(statement: &[u8], signer: &Signer, ledger: &str) -> Result<Said, Str
         }
         other => Err(format!("nothing is known of statements of type `{other}`")),
     }
+}
+
+/// The word for a rejection in a statement.
+const REJECT: &str = "reject";
+
+#[derive(Deserialize)]
+struct Dated {
+    predicate: DatedPredicate,
+}
+
+#[derive(Deserialize)]
+struct DatedPredicate {
+    #[serde(rename = "issuedAt")]
+    issued_at: Timestamp,
+    #[serde(default)]
+    decision: Option<String>,
 }
 
 #[derive(Deserialize)]

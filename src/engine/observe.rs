@@ -25,7 +25,7 @@ use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_index::TrustIndex;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::manifest::yaml::Document;
-use crate::model::approval::TRUST_NAMESPACE;
+use crate::model::approval::{APPROVAL_NAMESPACE, TRUST_NAMESPACE};
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::event::{Adoption, Event, SignatureRef};
@@ -66,10 +66,10 @@ impl Engine {
         );
         let mut root = self.book()?.root().map(Arc::clone);
         let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
-        let inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
+        let mut inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
         // Taking anything from a rewritten inbox would make its new history the accepted one.
         if let (Some(root), InboxFacts::Intact) = (root.as_deref(), inbox) {
-            self.take_statements(&mut pending, root, inbox_head)?;
+            inbox = self.take_statements(&mut pending, root, inbox_head)?;
         }
         let not_adopted = self.adopt(&mut pending, &mut root, &head)?;
         let (Some(root), Some(adoption)) = (root, pending.state().adoption().cloned()) else {
@@ -150,28 +150,63 @@ impl Engine {
         }
     }
 
-    /// Takes statements that are not in the ledger yet, oldest name first so that every engine takes the same order.
+    /// Takes statements that are not in the ledger yet, in the order in which they were made. Where there are more than are
+    /// looked at, a rejection may be among the rest.
     fn take_statements(
         &self,
         pending: &mut Pending,
         root: &TrustRootSpec,
         head: Option<git2::Oid>,
-    ) -> Result<(), EngineError> {
-        let Some(head) = head else { return Ok(()) };
+    ) -> Result<InboxFacts, EngineError> {
+        let Some(head) = head else {
+            return Ok(InboxFacts::Intact);
+        };
+        let people = People::of(root);
+        let ledger = root.ledger.key.split('+').next().unwrap_or_default();
+        let (new, is_all) = self.new_statements(pending, &people, head)?;
+        for found in new {
+            if let Some(taken) =
+                inbox::take(&found, &people, ledger, pending.state(), &head.to_string())
+            {
+                pending.push(taken.event)?;
+                for (path, bytes) in taken.evidence {
+                    pending.add_evidence(path, bytes);
+                }
+            }
+        }
+        Ok(if is_all {
+            InboxFacts::Intact
+        } else {
+            InboxFacts::Unknown
+        })
+    }
+
+    /// The statements of known people that the ledger does not have, and whether that is all of them.
+    fn new_statements(
+        &self,
+        pending: &Pending,
+        people: &People,
+        head: git2::Oid,
+    ) -> Result<(Vec<Found>, bool), EngineError> {
         let snapshot = self.repository.snapshot(head)?;
         let listed = snapshot.list(STATEMENTS_FOLDER)?;
-        let paths: Vec<String> = listed
+        let known: BTreeSet<Sha256> = pending
+            .state()
+            .statements
+            .iter()
+            .map(|(statement, _)| *statement)
+            .collect();
+        let mut paths: Vec<String> = listed
             .into_iter()
             .filter(|entry| entry.kind.is_file())
             .map(|entry| entry.path)
-            .take(MAX_STATEMENT_FILES)
+            .filter(|path| inbox::name_of(path).is_none_or(|name| !known.contains(&name)))
             .collect();
-        let people = People::of(root);
-        let ledger = root.ledger.key.split('+').next().unwrap_or_default();
+        let is_all = paths.len() <= MAX_STATEMENT_FILES;
+        paths.truncate(MAX_STATEMENT_FILES);
+        let mut all = Vec::new();
         for (name, statement, signatures) in inbox::pair_files(&paths) {
-            if pending.state().knows_statement(name) {
-                continue;
-            }
+            // Some keys sign differently each time; one signature of a key is enough.
             let mut keys = BTreeSet::new();
             for signature in signatures {
                 let (Ok(Some(statement)), Ok(Some(signature))) = (
@@ -181,22 +216,19 @@ impl Engine {
                     // Too large, or a link: nobody known can be blamed for it, so it leaves no trace.
                     continue;
                 };
-                let found = Found {
-                    name,
-                    statement,
-                    signature,
-                };
-                let taken =
-                    inbox::take(&found, &people, ledger, pending.state(), &head.to_string());
-                if let Some(taken) = taken.filter(|taken| keys.insert(taken.key.clone())) {
-                    pending.push(taken.event)?;
-                    for (path, bytes) in taken.evidence {
-                        pending.add_evidence(path, bytes);
-                    }
+                // What leaves no trace is not kept in memory either.
+                let signer = people.verify(APPROVAL_NAMESPACE, &statement, &signature);
+                if signer.is_ok_and(|signer| keys.insert(signer.key)) {
+                    all.push(Found {
+                        name,
+                        statement,
+                        signature,
+                    });
                 }
             }
         }
-        Ok(())
+        all.sort_by_cached_key(inbox::order);
+        Ok((all, is_all))
     }
 
     /// Judges the trust files of the head, and adopts them if they hold.
