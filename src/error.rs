@@ -201,6 +201,7 @@ fn kind_of(error: &EngineError) -> FailureKind {
         ) => FailureKind::Unavailable,
         EngineError::NotAllowed { .. }
         | EngineError::Rewritten { .. }
+        | EngineError::Expired(_)
         | EngineError::NothingAdopted(_) => FailureKind::Denied,
         EngineError::Internal(_) | EngineError::Fold(_) | EngineError::Record(_) => {
             FailureKind::Internal
@@ -213,6 +214,7 @@ fn kind_of(error: &EngineError) -> FailureKind {
             FailureKind::Invalid
         }
         EngineError::UnknownEngine { .. }
+        | EngineError::NotYetTrusted { .. }
         | EngineError::NoEnvironment(_)
         | EngineError::RelativePath { .. }
         | EngineError::NoKeys => FailureKind::Invalid,
@@ -229,6 +231,12 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
         }
         EngineError::UnknownEngine { .. } => Some(
             "add the key to `engines` in `trust/root.yaml` and sign it with `promote trust sign`",
+        ),
+        EngineError::NotYetTrusted { .. } => Some(
+            "run `promote apply` once with the key of an engine that is in force; it adopts the trust root",
+        ),
+        EngineError::Expired(_) => Some(
+            "set `expires` to a later time, raise `version`, and sign it with `promote trust sign`",
         ),
         EngineError::NotAllowed { .. } => Some(
             "run this where the key of an engine for that environment is, or ask for another with `--to`",

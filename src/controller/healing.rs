@@ -40,6 +40,8 @@ impl Healing {
             | EngineError::NothingAdopted(_)
             | EngineError::Invalid(_)
             | EngineError::UnknownEngine { .. }
+            | EngineError::NotYetTrusted { .. }
+            | EngineError::Expired(_)
             | EngineError::NotAllowed { .. }
             | EngineError::NoEnvironment(_)
             | EngineError::RelativePath { .. }

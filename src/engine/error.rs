@@ -84,6 +84,15 @@ pub enum EngineError {
         /// The fingerprint of the public key.
         fingerprint: String,
     },
+    /// The engine key is in a trust root that is about to be adopted, and not in the one in force.
+    #[error("the engine key {fingerprint} is in `trust/root.yaml`, and that is not in force yet")]
+    NotYetTrusted {
+        /// The fingerprint of the public key.
+        fingerprint: String,
+    },
+    /// The trust root in force has expired, and no other was signed.
+    #[error("`trust/root.yaml` expired on {0}, so nothing may be done")]
+    Expired(jiff::Timestamp),
     /// The engine's key may not act for an environment that was asked for.
     #[error("engine `{engine}` may not act for environment `{environment}`")]
     NotAllowed {

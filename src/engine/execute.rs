@@ -275,7 +275,8 @@ impl Engine {
         Err(EngineError::Log(StoreError::Conflict.into()))
     }
 
-    /// Appends everything that is pending in a world. False: somebody else was faster, and nothing was appended.
+    /// Appends everything that is pending in a world. False: not all of it was, because somebody else was faster or another
+    /// trust root was adopted. Then look again.
     ///
     /// # Errors
     ///
@@ -288,21 +289,29 @@ impl Engine {
         self.append(pending)
     }
 
-    /// Seals and appends. False: somebody else was faster.
+    /// Seals and appends. False: not all of it, as for [`Engine::record`].
     pub(crate) fn append(
         &mut self,
         pending: crate::engine::pending::Pending,
     ) -> Result<bool, EngineError> {
         let key = self.keys.as_ref().ok_or(EngineError::NoKeys)?;
+        let is_whole = pending.is_whole();
         let (entries, evidence) = pending.into_entries();
         let lines = entries
             .iter()
             .map(|entry| record::seal(entry, key))
             .collect::<Result<Vec<_>, _>>()?;
+        // INVARIANT: nothing is appended that a reader would not believe; one such line would spoil the whole ledger.
+        if let Some(root) = self.book()?.root() {
+            let engines = crate::engine::book::trusted_engines(root);
+            for line in &lines {
+                record::open(line, &engines)?;
+            }
+        }
         match self.book_mut()?.log_mut().append(lines, evidence) {
             Ok(_) => {
                 self.book_mut()?.refresh()?;
-                Ok(true)
+                Ok(is_whole)
             }
             Err(error) if error.is_conflict() => Ok(false),
             Err(error) => Err(error.into()),

@@ -82,15 +82,25 @@ impl Pending {
         &self.events
     }
 
-    /// The entries, dated and named, and the evidence.
+    /// The entries, dated and named, and the evidence. They end with an adoption if there is one: what follows it is
+    /// read under another trust root, which may know the engine by another name.
     #[must_use]
     pub fn into_entries(self) -> (Vec<Entry>, BTreeMap<String, Vec<u8>>) {
-        let entries = self
-            .events
-            .iter()
-            .map(|event| self.entry(event.clone()))
-            .collect();
+        let entries = self.events.iter().take(self.count());
+        let entries = entries.map(|event| self.entry(event.clone())).collect();
         (entries, self.evidence)
+    }
+
+    /// Whether [`Pending::into_entries`] leaves nothing for later.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.count() == self.events.len()
+    }
+
+    fn count(&self) -> usize {
+        let is_adoption = |event: &Event| matches!(event, Event::Adopted(_));
+        let adoption = self.events.iter().position(is_adoption);
+        adoption.map_or(self.events.len(), |index| index + 1)
     }
 
     fn entry(&self, event: Event) -> Entry {

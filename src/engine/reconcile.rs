@@ -116,6 +116,9 @@ impl Engine {
         only: &BTreeSet<EnvironmentName>,
     ) -> Result<RunReport, EngineError> {
         let mut world = self.observe()?;
+        if world.root.expires <= world.pending.now() {
+            return Err(EngineError::Expired(world.root.expires));
+        }
         let allowed = self.allowed_environments(&world, only)?;
         if !self.record(&mut world)? {
             world = self.observe()?;
@@ -175,6 +178,12 @@ impl Engine {
                 fingerprint: key.fingerprint(),
             });
         };
+        // What this run records first is read under the root that was in force before.
+        if self.book()?.root().is_some() && self.identity().is_none() {
+            return Err(EngineError::NotYetTrusted {
+                fingerprint: key.fingerprint(),
+            });
+        }
         if let Some(environment) = only
             .iter()
             .find(|name| world.environments.rank(name).is_none())
