@@ -8,10 +8,13 @@
     reason = "tests panic to fail, and read and write the files that they compare"
 )]
 
+mod approvals;
 mod clones;
 mod concurrency;
 mod crashes;
+mod flow;
 mod generated;
+mod hand;
 mod layer_checker;
 mod layers;
 mod manifests;
@@ -24,4 +27,5 @@ mod rust_text;
 mod story;
 mod support;
 mod tidy;
+mod trust;
 mod variants;
