@@ -186,19 +186,16 @@ impl From<EngineError> for Failure {
 
 fn kind_of(error: &EngineError) -> FailureKind {
     match error {
-        EngineError::Log(LedgerError::Store(StoreError::Conflict))
-        | EngineError::TakenOver(_)
-        | EngineError::LeaseOver(_) => FailureKind::Conflict,
-        EngineError::Store(_)
-        | EngineError::Versioned(_)
-        | EngineError::Adapter(_)
-        | EngineError::Staging(_) => FailureKind::Unavailable,
-        EngineError::Log(LedgerError::Store(_)) | EngineError::File { .. } => {
-            FailureKind::Unavailable
+        EngineError::TakenOver(_) | EngineError::LeaseOver(_) => FailureKind::Conflict,
+        EngineError::Store(error)
+        | EngineError::Log(LedgerError::Store(error))
+        | EngineError::Book(BookError::Store(error) | BookError::Log(LedgerError::Store(error))) => {
+            of_store(error)
         }
-        EngineError::Book(
-            BookError::Store(_) | BookError::Log(LedgerError::Store(StoreError::Unavailable(_))),
-        ) => FailureKind::Unavailable,
+        EngineError::Versioned(_)
+        | EngineError::Adapter(_)
+        | EngineError::Staging(_)
+        | EngineError::File { .. } => FailureKind::Unavailable,
         EngineError::NotAllowed { .. }
         | EngineError::Rewritten { .. }
         | EngineError::Expired(_)
@@ -217,7 +214,17 @@ fn kind_of(error: &EngineError) -> FailureKind {
         | EngineError::NotYetTrusted { .. }
         | EngineError::NoEnvironment(_)
         | EngineError::RelativePath { .. }
+        | EngineError::SetBack { .. }
         | EngineError::NoKeys => FailureKind::Invalid,
+    }
+}
+
+fn of_store(error: &StoreError) -> FailureKind {
+    match error {
+        StoreError::Conflict => FailureKind::Conflict,
+        StoreError::Unavailable(_) | StoreError::Unwritable(_) => FailureKind::Unavailable,
+        // It was read, and it is not a ledger.
+        StoreError::Damaged { .. } => FailureKind::Invalid,
     }
 }
 
@@ -225,6 +232,9 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
     match error {
         EngineError::Rewritten { .. } => {
             Some("put the old history back; nothing is promoted from a history that was rewritten")
+        }
+        EngineError::SetBack { .. } => {
+            Some("put the ledger back; if it was begun afresh on purpose, remove that file")
         }
         EngineError::NothingAdopted(_) => {
             Some("`promote trust status` says what is missing; `promote trust sign` signs")

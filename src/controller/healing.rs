@@ -37,6 +37,7 @@ impl Healing {
             | EngineError::Internal(_) => Self::Time,
             EngineError::NoBranch { .. }
             | EngineError::Rewritten { .. }
+            | EngineError::SetBack { .. }
             | EngineError::NothingAdopted(_)
             | EngineError::Invalid(_)
             | EngineError::UnknownEngine { .. }

@@ -72,6 +72,15 @@ pub enum EngineError {
         /// The commit that was accepted.
         seen: String,
     },
+    /// The ledger is another, or an older one, than was seen on this machine.
+    #[error("the ledger is not the one that was seen here before, which `{path}` vouches for")]
+    SetBack {
+        /// The checkpoint that was kept.
+        path: String,
+        /// What is different.
+        #[source]
+        source: LedgerError,
+    },
     /// Nothing is adopted yet, and nothing can be.
     #[error("no governed files are adopted, so nothing may be done: {}", .0.first().map_or_else(String::new, ToString::to_string))]
     NothingAdopted(Vec<crate::engine::trust::TrustProblem>),

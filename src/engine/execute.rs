@@ -311,6 +311,7 @@ impl Engine {
         match self.book_mut()?.log_mut().append(lines, evidence) {
             Ok(_) => {
                 self.book_mut()?.refresh()?;
+                self.remember();
                 Ok(is_whole)
             }
             Err(error) if error.is_conflict() => Ok(false),

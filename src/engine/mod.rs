@@ -11,6 +11,7 @@ pub mod execute;
 pub mod heads;
 pub mod inbox;
 pub mod inbox_history;
+pub mod memory;
 pub mod observe;
 pub mod pending;
 pub mod people;
@@ -280,7 +281,9 @@ impl Engine {
     /// Opens the ledger at the first look, and reads what is new at each further one.
     fn open_or_refresh_book(&mut self, head: &Snapshot) -> Result<(), EngineError> {
         if let Some(book) = self.book.as_mut() {
-            return Ok(book.refresh()?);
+            book.refresh()?;
+            self.remember();
+            return Ok(());
         }
         let root = head.read(TRUST_ROOT_PATH, MAX_MANIFEST_BYTES)?;
         let root = root.and_then(|bytes| {
@@ -296,12 +299,14 @@ impl Engine {
             .unwrap_or_default();
         let store = self.open_store(&spec)?;
         let mut book = Book::open(store, self.start.as_ref(), None)?;
+        self.check_memory(&book)?;
         // Only now, so that a look that fails here does not cost the key.
         if let Some(signer) = self.signer.take() {
             book.log_mut().sign_with(signer);
         }
         self.book = Some(book);
         self.ledger_store = Some(spec.store);
+        self.remember();
         Ok(())
     }
 

@@ -1,0 +1,85 @@
+//! What this machine has seen of the ledger: its newest checkpoint, kept outside the repository.
+//!
+//! A ledger that was cut short or begun afresh together with a good checkpoint of its own is right in itself. Only who
+//! remembers more can tell, so that whoever can write to branches cannot take back what an engine has seen.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::engine::Engine;
+use crate::engine::book::Book;
+use crate::engine::error::EngineError;
+use crate::fs::durable;
+use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
+use crate::ledger::log::LedgerError;
+use crate::ledger::note::{MAX_NOTE_BYTES, Note};
+use crate::model::digest::Sha256;
+
+impl Engine {
+    /// Checks that a ledger continues what was seen here.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or what was seen cannot be read.
+    pub(crate) fn check_memory(&self, book: &Book) -> Result<(), EngineError> {
+        let path = self.memory_path();
+        let Some(bytes) = self.read_memory()? else {
+            return Ok(());
+        };
+        let seen = parse(&bytes).map_err(LedgerError::from);
+        seen.and_then(|seen| book.log().check_pinned(&seen))
+            .map_err(|source| EngineError::SetBack {
+                path: path.display().to_string(),
+                source,
+            })
+    }
+
+    /// Keeps the newest checkpoint. That it cannot be kept stops nobody: the ledger itself is sound.
+    pub(crate) fn remember(&self) {
+        let Some(bytes) = self
+            .book
+            .as_ref()
+            .and_then(|book| book.log().checkpoint_bytes())
+        else {
+            return;
+        };
+        let path = self.memory_path();
+        let kept = match self.read_memory() {
+            Ok(Some(known)) if known == bytes => Ok(()),
+            _ => path
+                .parent()
+                .map_or(Ok(()), durable::create_dir_all)
+                .and_then(|()| durable::write_atomic(&path, bytes)),
+        };
+        if let Err(error) = kept {
+            let path = path.display();
+            tracing::debug!(%path, %error, "what was seen of the ledger is not kept");
+        }
+    }
+
+    fn read_memory(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        let path = self.memory_path();
+        match durable::read_bounded(&path, MAX_NOTE_BYTES) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(EngineError::File {
+                path: path.display().to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// One file for each repository, since several may share a state folder.
+    fn memory_path(&self) -> PathBuf {
+        let repository = self.repository.git_directory().as_os_str();
+        let key = Sha256::of(repository.as_encoded_bytes()).to_string();
+        self.places
+            .state
+            .join("seen")
+            .join(format!("{key}.checkpoint"))
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    Checkpoint::parse(Note::parse(bytes)?.text())
+}
