@@ -26,6 +26,7 @@ mod remotes;
 mod rust_text;
 mod story;
 mod support;
+mod tampering;
 mod tidy;
 mod trust;
 mod variants;
