@@ -16,20 +16,20 @@ use crate::ledger::note::{MAX_NOTE_BYTES, Note};
 use crate::model::digest::Sha256;
 
 impl Engine {
-    /// Checks that a ledger continues what was seen here.
+    /// Checks that a ledger continues what was seen here. Read `seen` before the ledger: others on this machine go on
+    /// meanwhile, and keep what only they have seen.
     ///
     /// # Errors
     ///
-    /// When it does not, or what was seen cannot be read.
-    pub(crate) fn check_memory(&self, book: &Book) -> Result<(), EngineError> {
-        let path = self.memory_path();
-        let Some(bytes) = self.read_memory()? else {
+    /// When it does not, or what was kept is not a checkpoint.
+    pub(crate) fn check_memory(&self, seen: Option<&[u8]>, book: &Book) -> Result<(), EngineError> {
+        let Some(seen) = seen else {
             return Ok(());
         };
-        let seen = parse(&bytes).map_err(LedgerError::from);
+        let seen = parse(seen).map_err(LedgerError::from);
         seen.and_then(|seen| book.log().check_pinned(&seen))
             .map_err(|source| EngineError::SetBack {
-                path: path.display().to_string(),
+                path: self.memory_path().display().to_string(),
                 source,
             })
     }
@@ -57,7 +57,12 @@ impl Engine {
         }
     }
 
-    fn read_memory(&self) -> Result<Option<Vec<u8>>, EngineError> {
+    /// The checkpoint that was kept; `None` at the first time.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub(crate) fn read_memory(&self) -> Result<Option<Vec<u8>>, EngineError> {
         let path = self.memory_path();
         match durable::read_bounded(&path, MAX_NOTE_BYTES) {
             Ok(bytes) => Ok(Some(bytes)),

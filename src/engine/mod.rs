@@ -297,9 +297,10 @@ impl Engine {
         let spec = topology
             .map(|document| document.value.spec.ledger)
             .unwrap_or_default();
+        let seen = self.read_memory()?;
         let store = self.open_store(&spec)?;
         let mut book = Book::open(store, self.start.as_ref(), None)?;
-        self.check_memory(&book)?;
+        self.check_memory(seen.as_deref(), &book)?;
         // Only now, so that a look that fails here does not cost the key.
         if let Some(signer) = self.signer.take() {
             book.log_mut().sign_with(signer);
