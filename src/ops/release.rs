@@ -21,6 +21,7 @@ use crate::model::promotion::OutcomeKind;
 use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::person::Person;
 use crate::ops::plan::{find_version, unknown};
+use crate::plan::desired::Target;
 
 /// What to ask for.
 #[derive(Debug, Clone)]
@@ -59,11 +60,12 @@ pub struct ReleaseReport {
 ///
 /// # Errors
 ///
-/// When there is no such version or environment, or the commit cannot be pushed.
+/// When there is no such version, environment or workspace, or the commit cannot be pushed.
 pub fn request(context: &Context, asked: &ReleaseRequest) -> Result<ReleaseReport> {
     let mut engine = context.observer()?;
     let world = engine.observe()?;
     check_environment(&world, &asked.environment)?;
+    check_workspaces(&world, asked)?;
     let version = find_version(&world, &asked.version)?;
     let digest = version.document.value.spec.digest;
     write_release(context, &mut engine, &world, asked, digest)
@@ -162,6 +164,32 @@ fn check_environment(world: &World, environment: &EnvironmentName) -> Result<()>
         .map(EnvironmentName::as_str)
         .collect();
     Err(unknown("environment", environment.as_str(), &names))
+}
+
+/// A release that names a workspace that it cannot mean would be passed over, and nobody would be told.
+fn check_workspaces(world: &World, asked: &ReleaseRequest) -> Result<()> {
+    let of_environment: BTreeMap<&str, &Target> = world
+        .targets
+        .iter()
+        .filter(|(_, target)| target.facts.environment == asked.environment)
+        .map(|(name, target)| (name.as_str(), target))
+        .collect();
+    let project = &asked.version.artifact.project;
+    for name in &asked.workspaces {
+        let Some(target) = of_environment.get(name.as_str()) else {
+            let names: Vec<&str> = of_environment.into_keys().collect();
+            let what = format!("workspace in `{}` called", asked.environment);
+            return Err(unknown(&what, name.as_str(), &names));
+        };
+        if !target.projects.is_empty() && !target.projects.contains(project) {
+            let message = format!("the workspace `{name}` is not for the project `{project}`");
+            let failure = Failure::new(FailureKind::Invalid, message);
+            return Err(failure.hint(format!(
+                "leave `--workspace {name}` out, or add the project to its `projects`"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn write_release(
