@@ -20,6 +20,8 @@ const NOBODY: &str = "needs: approvals: 1 more of group `reviewers`: `mia`, `oma
 fn with_field_model() -> Organisation {
     let organisation = Organisation::new();
     register(&organisation, "1.0.0");
+    // The two share a file, which belongs to whoever the ledger knows first.
+    organisation.apply().expect_code(0);
     let from = Organisation::model("penguin-species-field/1.0.0");
     organisation
         .register(FIELD, "1.0.0", &from, "prod", "penguins-field")
