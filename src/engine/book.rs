@@ -359,7 +359,7 @@ pub fn trusted_engines(root: &TrustRootSpec) -> Vec<TrustedEngine> {
     root.engines.iter().filter_map(engine).collect()
 }
 
-/// The first entry says under which trust root all others are read, so it can be nothing else than an adoption.
+/// The first entry says under which trust root all others are read.
 fn no_beginning(event: &Event) -> BookError {
     BookError::Fold(FoldError {
         index: 0,
@@ -392,13 +392,9 @@ fn first_root(store: &mut dyn Store) -> Result<Option<TrustRootSpec>, BookError>
         return Err(what("something else"));
     }
     let document = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes);
-    Ok(Some(
-        document
-            .map_err(|diagnostics| BookError::TrustFile {
-                index: 0,
-                diagnostics,
-            })?
-            .value
-            .spec,
-    ))
+    let unreadable = |diagnostics| BookError::TrustFile {
+        index: 0,
+        diagnostics,
+    };
+    Ok(Some(document.map_err(unreadable)?.value.spec))
 }

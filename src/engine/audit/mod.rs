@@ -237,3 +237,6 @@ impl Auditor<'_> {
         self.governed.push(governed);
     }
 }
+
+#[cfg(test)]
+mod tests;

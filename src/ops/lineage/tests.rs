@@ -55,7 +55,7 @@ fn everything_above_and_below_is_there_with_its_label() {
         up.tree(),
         [
             "wildlife/model/penguin-species@1.1.0 [internal]",
-            "│   internal: dataset `penguins-sample` carries it; base `wildlife/model/penguin-species@1.0.0` carries it; its file 7e4b1d0fc4e0 is known from `wildlife/model/penguin-species@1.0.0`; the ledger has recorded it, and labels only grow",
+            "│   internal: dataset `penguins-sample` carries it; base `wildlife/model/penguin-species@1.0.0` carries it; its file 9c71eee1f07e is known from `wildlife/model/penguin-species@1.0.0`; the ledger has recorded it, and labels only grow",
             "├─ dataset: penguins-sample [internal]",
             "├─ run: <run> \"7\"",
             "├─ base: wildlife/model/penguin-species@1.0.0 [internal]",
