@@ -87,6 +87,59 @@ fn a_decision_that_does_not_follow_is_noticed() {
     assert_noticed(&organisation, forget, "other gates than were asked");
 }
 
+/// What an engine may make up, and what the audit says of it.
+const LIES: [(fn(&mut Judged), &str); 9] = [
+    (
+        |judged| judged.policies = vec![Vec::new()],
+        "are not those of the policy in force",
+    ),
+    (
+        |judged| {
+            judged
+                .evidence
+                .groups
+                .values_mut()
+                .for_each(std::collections::BTreeSet::clear);
+        },
+        "the groups are not those",
+    ),
+    (
+        |judged| judged.evidence.version.authors.clear(),
+        "the authors are not those",
+    ),
+    (
+        |judged| {
+            judged
+                .evidence
+                .version
+                .metrics
+                .values_mut()
+                .for_each(|metric| *metric = 1.0);
+        },
+        "the metrics are not those",
+    ),
+    (
+        |judged| judged.evidence.target.clearance = "[production]".parse_clearance(),
+        "the workspace is not as it was adopted",
+    ),
+    (
+        |judged| judged.evidence.held.clear(),
+        "where the version is held",
+    ),
+    (
+        |judged| judged.promotion.direction = Direction::Rollback,
+        "its direction does not follow",
+    ),
+    (
+        |judged| judged.promotion.from = Some("prod".parse().unwrap()),
+        "where it comes from does not follow",
+    ),
+    (
+        |judged| judged.evidence.now += jiff::SignedDuration::from_hours(1),
+        "of another time",
+    ),
+];
+
 #[test]
 fn facts_that_the_ledger_does_not_confirm_are_noticed() {
     let organisation = waiting();
@@ -96,58 +149,7 @@ fn facts_that_the_ledger_does_not_confirm_are_noticed() {
             decide_again(judged);
         }
     };
-    let lies: [(fn(&mut Judged), &str); 9] = [
-        (
-            |judged| judged.policies = vec![Vec::new()],
-            "are not those of the policy in force",
-        ),
-        (
-            |judged| {
-                judged
-                    .evidence
-                    .groups
-                    .values_mut()
-                    .for_each(std::collections::BTreeSet::clear);
-            },
-            "the groups are not those",
-        ),
-        (
-            |judged| judged.evidence.version.authors.clear(),
-            "the authors are not those",
-        ),
-        (
-            |judged| {
-                judged
-                    .evidence
-                    .version
-                    .metrics
-                    .values_mut()
-                    .for_each(|metric| *metric = 1.0);
-            },
-            "the metrics are not those",
-        ),
-        (
-            |judged| judged.evidence.target.clearance = "[production]".parse_clearance(),
-            "the workspace is not as it was adopted",
-        ),
-        (
-            |judged| judged.evidence.held.clear(),
-            "where the version is held",
-        ),
-        (
-            |judged| judged.promotion.direction = Direction::Rollback,
-            "its direction does not follow",
-        ),
-        (
-            |judged| judged.promotion.from = Some("prod".parse().unwrap()),
-            "where it comes from does not follow",
-        ),
-        (
-            |judged| judged.evidence.now += jiff::SignedDuration::from_hours(1),
-            "of another time",
-        ),
-    ];
-    for (change, expected) in lies {
+    for (change, expected) in LIES {
         assert_noticed(&organisation, lie(change), expected);
     }
 }

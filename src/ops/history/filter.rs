@@ -180,6 +180,7 @@ fn parse_version(text: &str) -> Result<Version> {
     text.parse().map_err(|error: semver::Error| {
         Failure::of(FailureKind::Usage, &error)
             .during(format!("`{text}` is not a semantic version"))
+            .hint("write three numbers, such as `1.0.0`")
     })
 }
 

@@ -20,7 +20,11 @@ fn past(organisation: &TestOrganisation) -> Past {
     let first = organisation.promote_to_prod(FIRST, "weights");
     let middle = organisation.clock_now();
     organisation.wait(1);
-    organisation.register("eve", SECOND, &Made::default());
+    let made = Made {
+        files: &[("model.bin", "better weights")],
+        ..Made::default()
+    };
+    organisation.register("eve", SECOND, &made);
     organisation.say_bytes("dan", b"{}");
     let size = organisation.reconcile().ledger_size;
     Past {
