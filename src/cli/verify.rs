@@ -107,16 +107,13 @@ impl Report for VerifyReport {
         }
         match self.verdict {
             Verification::Passed => {
-                page.mark(Tone::Good, "passed", "everything that was checked holds")
+                page.mark(Tone::Good, "passed", "everything that was checked holds");
             }
-            Verification::Failed => page.mark(
-                Tone::Bad,
-                "failed",
-                format!(
-                    "{} problems; this ledger is not to be relied on",
-                    audit.problems.len()
-                ),
-            ),
+            Verification::Failed => {
+                let count = audit.problems.len();
+                let reason = format!("{count} problems; this ledger is not to be relied on");
+                page.mark(Tone::Bad, "failed", reason);
+            }
         }
     }
 

@@ -87,8 +87,11 @@ fn a_decision_that_does_not_follow_is_noticed() {
     assert_noticed(&organisation, forget, "other gates than were asked");
 }
 
+/// Changes a judgement.
+type Lie = fn(&mut Judged);
+
 /// What an engine may make up, and what the audit says of it.
-const LIES: [(fn(&mut Judged), &str); 9] = [
+const LIES: [(Lie, &str); 9] = [
     (
         |judged| judged.policies = vec![Vec::new()],
         "are not those of the policy in force",
@@ -99,7 +102,7 @@ const LIES: [(fn(&mut Judged), &str); 9] = [
                 .evidence
                 .groups
                 .values_mut()
-                .for_each(std::collections::BTreeSet::clear);
+                .for_each(BTreeSet::clear);
         },
         "the groups are not those",
     ),
@@ -143,7 +146,7 @@ const LIES: [(fn(&mut Judged), &str); 9] = [
 #[test]
 fn facts_that_the_ledger_does_not_confirm_are_noticed() {
     let organisation = waiting();
-    let lie = |change: fn(&mut Judged)| {
+    let lie = |change: Lie| {
         move |judged: &mut Judged| {
             change(judged);
             decide_again(judged);
@@ -195,7 +198,7 @@ fn record_changed(
 ) -> Result<Vec<String>, EngineError> {
     let mut engine = organisation.engine();
     let world = engine.observe()?;
-    let (entries, evidence) = world.pending.clone().into_entries();
+    let (entries, evidence) = world.pending.into_entries();
     assert!(!entries.is_empty());
     let first = entries.first().unwrap();
     let mut changed = Pending::new(
