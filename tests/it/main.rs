@@ -5,7 +5,8 @@
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "tests panic to fail, and read and write the files that they compare"
+    clippy::too_many_lines,
+    reason = "tests panic to fail, read and write the files that they compare, and tell a story to its end"
 )]
 
 mod approvals;
