@@ -49,25 +49,25 @@ fn an_approval_counts_for_nothing_but_what_it_names() {
                 subject_of(&statement["subject"][0]["digest"], &other);
         }),
         ("from", &|statement| {
-            statement["predicate"]["binding"]["from"] = "prod".into()
+            statement["predicate"]["binding"]["from"] = "prod".into();
         }),
         ("environment", &|statement| {
-            statement["predicate"]["binding"]["environment"] = "prod".into()
+            statement["predicate"]["binding"]["environment"] = "prod".into();
         }),
         ("to", &|statement| {
-            statement["predicate"]["binding"]["to"]["workspace"] = "prod".into()
+            statement["predicate"]["binding"]["to"]["workspace"] = "prod".into();
         }),
         ("direction", &|statement| {
-            statement["predicate"]["binding"]["direction"] = "rollback".into()
+            statement["predicate"]["binding"]["direction"] = "rollback".into();
         }),
         ("replaces", &|statement| {
-            statement["predicate"]["binding"]["replaces"] = digest.clone().into()
+            statement["predicate"]["binding"]["replaces"] = digest.clone().into();
         }),
         ("policy", &|statement| {
-            statement["predicate"]["binding"]["policy"] = other.clone().into()
+            statement["predicate"]["binding"]["policy"] = other.clone().into();
         }),
         ("manifest", &|statement| {
-            statement["predicate"]["binding"]["manifest"] = other.clone().into()
+            statement["predicate"]["binding"]["manifest"] = other.clone().into();
         }),
     ];
     for (field, change) in changes {
@@ -132,7 +132,7 @@ fn statements_that_contradict_themselves_are_refused_with_the_reason() {
             "rita",
             &|statement| {
                 statement["subject"][0]["digest"] =
-                    subject_of(&statement["subject"][0]["digest"], &other)
+                    subject_of(&statement["subject"][0]["digest"], &other);
             },
             "its subject is another digest than its predicate names",
         ),
@@ -147,7 +147,7 @@ fn statements_that_contradict_themselves_are_refused_with_the_reason() {
         (
             "omar",
             &|statement| {
-                statement["predicateType"] = "https://promote.dev/declassification/v1".into()
+                statement["predicateType"] = "https://promote.dev/declassification/v1".into();
             },
             "nothing is known of statements of type `https://promote.dev/declassification/v1`",
         ),

@@ -601,7 +601,7 @@ fn an_entry_about_prod_by_the_engine_of_dev_is_refused_on_reading() {
     );
     let engine = |name: &str, key: &EngineKey, environments: &[&str]| TrustedEngine {
         name: name.parse().unwrap(),
-        key: key.public_key().clone(),
+        key: *key.public_key(),
         environments: environments
             .iter()
             .map(|name| name.parse().unwrap())
