@@ -4,7 +4,6 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::string_slice,
     clippy::too_many_lines,
     reason = "tests panic to fail, read and write the files that they compare, and tell a story to its end"

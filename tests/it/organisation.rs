@@ -1,7 +1,6 @@
 //! A whole organisation in a temporary folder, driven through the program as its people would: own keys, own names, a
 //! promotion repository, three workspaces.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,7 +51,6 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Organisation {
     folder: TempDir,
-    variables: BTreeMap<String, String>,
 }
 
 impl Organisation {
@@ -78,7 +76,6 @@ impl Organisation {
     fn begun(pattern: &str, edit: impl FnOnce(&Self)) -> Self {
         let organisation = Self {
             folder: tempfile::tempdir().unwrap(),
-            variables: BTreeMap::new(),
         };
         for folder in ["home", "keys"] {
             std::fs::create_dir(organisation.path(folder)).unwrap();
@@ -182,16 +179,6 @@ impl Organisation {
         self.as_person("ada", &arguments).expect_code(0);
     }
 
-    /// A variable that all further calls see.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.variables.insert(name.to_owned(), value.to_owned());
-    }
-
-    /// Takes a variable away again.
-    pub(crate) fn unset(&mut self, name: &str) {
-        self.variables.remove(name);
-    }
-
     /// Runs the program with a person's key and name.
     pub(crate) fn as_person(&self, person: &str, arguments: &[&str]) -> Answer {
         answer(self.command(person).args(arguments))
@@ -233,7 +220,6 @@ impl Organisation {
                 format!("{person}@wildlife.example"),
             );
         }
-        command.envs(&self.variables);
     }
 
     /// One run of the engine.

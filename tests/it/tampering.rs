@@ -119,7 +119,7 @@ fn changes(files: &Files, older: &Files) -> Vec<(String, Files)> {
         };
         change("removed", &|lines| drop(lines.remove(index)));
         change("doubled", &|lines| {
-            lines.insert(index, lines[index].clone())
+            lines.insert(index, lines[index].clone());
         });
         change("swapped", &|lines| lines.swap(index, (index + 1) % count));
         change("emptied", &|lines| lines[index] = b"\n".to_vec());
