@@ -251,7 +251,9 @@ impl Engine {
         let world = self.observe()?;
         let still_wanted = world.changes().into_iter().any(|change| matches!(&change, Change::Promote(promotion) if *promotion == judged.promotion));
         let again = self.judge(&world, judged.promotion.clone())?;
-        if !still_wanted || again.decision.result != DecisionResult::Allow {
+        // Another engine may have begun meanwhile.
+        let is_busy = world.state().slot(&judged.promotion.slot).live.is_some();
+        if is_busy || !still_wanted || again.decision.result != DecisionResult::Allow {
             return Ok(Round::LookAgain);
         }
         match self.attempt(world, again, staged).await? {

@@ -32,7 +32,12 @@ impl Engine {
             if self.is_stopped() {
                 break;
             }
-            if !self.may_take_over(world, &attempt) {
+            // Another engine may have found its end while this one was at work on those before.
+            let known = world.state().promotions.get(&attempt.promotion.id);
+            let is_live = known
+                .and_then(|known| known.live.as_ref())
+                .is_some_and(|live| live.attempt == attempt.attempt);
+            if !is_live || !self.may_take_over(world, &attempt) {
                 continue;
             }
             let new = self.new_attempt()?;
