@@ -284,6 +284,17 @@ fn a_superseded_attempt_does_not_append() {
 }
 
 #[test]
+fn who_still_stages_when_another_begins_leaves_it_alone() {
+    let organisation = Organisation::new();
+    make_ready(&organisation, "1.0.0");
+    let ended = superseded_at(&organisation, Step::Staged, Some(Step::Intended));
+    let report = ended.unwrap();
+    assert_eq!(report.worst(), SlotStatus::AtWork, "{report:?}");
+    assert_ended_as(&organisation, &[]);
+    assert_eq!(organisation.served("qa"), None);
+}
+
+#[test]
 fn an_attempt_whose_lease_ran_out_stops_by_itself() {
     let organisation = Organisation::new();
     make_ready(&organisation, "1.0.0");

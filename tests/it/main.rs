@@ -10,6 +10,7 @@
 )]
 
 mod approvals;
+mod bad_input;
 mod clones;
 mod concurrency;
 mod crashes;
@@ -31,3 +32,4 @@ mod tampering;
 mod tidy;
 mod trust;
 mod variants;
+mod watch;

@@ -1,0 +1,137 @@
+//! A promotion repository with one person, made through the program.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::measure::folder;
+
+/// A repository, its workspaces beside it, and a key.
+#[derive(Debug)]
+pub(crate) struct Organisation {
+    folder: TempDir,
+}
+
+impl Organisation {
+    /// An organisation that asks for approvals as its pattern does, or for nothing but what always counts.
+    pub(crate) fn new(asks_for_approvals: bool) -> Self {
+        let organisation = Self { folder: folder() };
+        std::fs::create_dir(organisation.path("home")).unwrap();
+        let mut keygen = Command::new("ssh-keygen");
+        run(keygen
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f"])
+            .arg(organisation.key()));
+        let repository = organisation.repository();
+        let repository = repository.to_str().unwrap();
+        organisation.promote(&[
+            "init",
+            repository,
+            "--pattern",
+            "multi-environment",
+            "--name",
+            "wildlife",
+            "--as",
+            "ada",
+        ]);
+        if !asks_for_approvals {
+            let policy = "apiVersion: promote.dev/v1alpha1\nkind: Policy\nmetadata:\n  name: qa\nspec:\n  gates:\n    - gate: lineage-complete\n";
+            std::fs::write(organisation.repository().join("policies/qa.yaml"), policy).unwrap();
+            organisation.promote(&["trust", "sign", "--commit"]);
+        }
+        organisation.promote(&["apply"]);
+        organisation
+    }
+
+    /// A path below the organisation's folder.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// The promotion repository.
+    pub(crate) fn repository(&self) -> PathBuf {
+        self.path("repository")
+    }
+
+    /// The person's key.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.path("key")
+    }
+
+    /// The program, ready to run as the person.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_promote"));
+        self.surround(&mut command);
+        command
+            .env("PROMOTE_REPOSITORY", self.repository())
+            .env("PROMOTE_SIGNING_KEY", self.key())
+            .arg("--quiet")
+            .args(arguments);
+        command
+    }
+
+    /// Runs the program; it has to succeed.
+    pub(crate) fn promote(&self, arguments: &[&str]) -> Output {
+        run(&mut self.command(arguments))
+    }
+
+    /// `git` in the repository, ready to run.
+    pub(crate) fn git(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        self.surround(&mut command);
+        command.current_dir(self.repository()).args(arguments);
+        command
+    }
+
+    /// Registers a folder or file in dev as a version of a model.
+    pub(crate) fn register(&self, name: &str, version: &str, from: &Path) {
+        let code = format!("https://git.example/wildlife@{}", "a".repeat(40));
+        let from = from.to_str().unwrap();
+        let mut arguments = vec![
+            "register",
+            name,
+            version,
+            "--from",
+            from,
+            "--workspace",
+            "dev",
+        ];
+        arguments.extend([
+            "--input",
+            "penguins-sample",
+            "--code",
+            &code,
+            "--owner",
+            "data-scientists",
+            "--purpose",
+            "benchmarks",
+        ]);
+        self.promote(&arguments);
+    }
+
+    /// Nothing of the machine's own settings reaches a call.
+    fn surround(&self, command: &mut Command) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.path("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        for role in ["AUTHOR", "COMMITTER"] {
+            command
+                .env(format!("GIT_{role}_NAME"), "ada")
+                .env(format!("GIT_{role}_EMAIL"), "ada@wildlife.example");
+        }
+    }
+}
+
+/// Runs a command that has to succeed.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
