@@ -19,9 +19,7 @@ use crate::gate::evidence::{
 };
 use crate::gate::policy::policy_digest;
 use crate::manifest::MAX_MANIFEST_BYTES;
-use crate::manifest::layout::{
-    Place, path_of, path_of_checksums, path_of_release, path_of_signature, path_of_version,
-};
+use crate::manifest::layout::{Place, path_of, path_of_release, path_of_signature};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::policy::{GateSpec, Policy, PolicySpec, RollbackSpec};
 use crate::model::approval::RELEASE_NAMESPACE;
@@ -167,8 +165,7 @@ impl Engine {
         if adoptions.len() < 2 {
             return Ok(None);
         }
-        let head = world.head.commit();
-        let Some(release) = self.repository.last_change(release_path, head)? else {
+        let Some(release) = self.release_commit(world, release_path)? else {
             return Ok(None);
         };
         for (_, adoption) in adoptions.iter().rev() {
@@ -257,7 +254,7 @@ impl Engine {
                 metrics: metrics_of(world, digest),
             }),
             marked_bad: marked_bad(world.state(), promotion.digest),
-            request: self.request_facts(world, release_path, &version.id)?,
+            request: self.request_facts(world, release_path, promotion)?,
             version,
         })
     }
@@ -266,10 +263,9 @@ impl Engine {
         &self,
         world: &World,
         release_path: &str,
-        version: &VersionId,
+        promotion: &Promotion,
     ) -> Result<RequestFacts, EngineError> {
-        let head = world.head.commit();
-        let commit = self.repository.last_change(release_path, head)?;
+        let commit = self.release_commit(world, release_path)?;
         let commit_signature = match commit.as_ref().and_then(|commit| commit.signature.as_ref()) {
             Some(signature) => world.people.judge(
                 GIT_NAMESPACE,
@@ -285,10 +281,7 @@ impl Engine {
         let signature = world
             .head
             .read(&path_of_signature(release_path), MAX_STATEMENT_BYTES)?;
-        let (manifest, checksums) = (path_of_version(version), path_of_checksums(version));
-        let authors = self
-            .repository
-            .authors_of(&[release_path, &manifest, &checksums], head)?;
+        let authors = self.authors_of(world, promotion)?;
         Ok(RequestFacts {
             commit: commit
                 .map(|commit| commit.id.to_string())
@@ -299,7 +292,7 @@ impl Engine {
                 &release,
                 signature.as_deref(),
             ),
-            committers: world.people.with_emails(authors.values().flatten()),
+            committers: world.people.with_emails(&authors),
         })
     }
 }

@@ -19,6 +19,7 @@ pub mod reconcile;
 pub mod record;
 pub mod recover;
 pub mod registrations;
+pub mod requests;
 pub mod rules;
 #[cfg(test)]
 pub(crate) mod testing;

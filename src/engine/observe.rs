@@ -1,7 +1,7 @@
 //! Looking at the world: fetch, inbox, adopt, register. Nothing is changed; what would be recorded is kept as pending.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
@@ -127,6 +127,7 @@ impl Engine {
             labels: registered.labels,
             manifest_hashes,
             environments,
+            requests: OnceLock::new(),
             not_adopted: seen.not_adopted,
             ignored,
         })

@@ -1,12 +1,13 @@
 //! Everything that decisions are made from, as of one moment: what Git asks, what is adopted, what the ledger says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::EngineError;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
+use crate::engine::requests::Requests;
 use crate::engine::trust::TrustProblem;
 use crate::flow::closure::Labels;
 use crate::gate::evidence::InboxFacts;
@@ -55,6 +56,8 @@ pub struct World {
     pub environments: EnvironmentOrder,
     /// The workspaces.
     pub targets: BTreeMap<WorkspaceName, Target>,
+    /// Who asked for what, told by Git once it is needed.
+    pub requests: OnceLock<Requests>,
     /// Why governed files of the head are not in force, if they are not.
     pub not_adopted: Vec<TrustProblem>,
     /// Files of the head that are passed over, and why.

@@ -1,7 +1,7 @@
 //! `promote register`: bytes of a producer become a version.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -111,7 +111,11 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         files: files.clone(),
     };
     let written = adapter
-        .write(&permit, &record, &LocalContent::borrowed(&request.from))
+        .write(
+            &permit,
+            &record,
+            &LocalContent::borrowed(folder_of(&request.from)),
+        )
         .await
         .map_err(|error| adapter_failure(&error))?;
     transfer::verify(adapter.as_ref(), &request.version, &files)
@@ -221,6 +225,18 @@ fn check_names(world: &World, request: &RegisterRequest) -> Result<()> {
         return Err(failure.hint("add `--owner GROUP --purpose TEXT`, or write its manifest first"));
     }
     Ok(())
+}
+
+/// The folder that the files are in: a single file is a tree of one, and stands in its own.
+fn folder_of(from: &Path) -> &Path {
+    let parent = from.parent().map(|parent| {
+        if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        }
+    });
+    parent.filter(|_| from.is_file()).unwrap_or(from)
 }
 
 fn spec(request: &RegisterRequest, files: &FileList) -> VersionSpec {

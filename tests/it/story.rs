@@ -35,3 +35,17 @@ fn a_model_goes_from_dev_to_prod_and_back() {
     assert_eq!(organisation.served("prod").as_deref(), Some("1.0.0"));
     assert_eq!(organisation.served("qa").as_deref(), Some("1.1.0"));
 }
+
+#[test]
+fn a_single_file_is_a_version_of_one_file() {
+    let organisation = Organisation::new();
+    let from = Organisation::model("penguin-species/1.0.0/MODEL_CARD.md");
+    organisation
+        .register("wildlife/card", "1.0.0", &from, "dev", "penguins-sample")
+        .expect_code(0);
+    let content = organisation
+        .workspace("dev")
+        .join("wildlife/model/card/1.0.0/content");
+    let written = std::fs::read(content.join("MODEL_CARD.md")).unwrap();
+    assert_eq!(written, std::fs::read(&from).unwrap());
+}
