@@ -252,7 +252,7 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
             "run this where the key of an engine for that environment is, or ask for another with `--to`",
         ),
         EngineError::NoBranch { .. } => {
-            Some("commit the repository first, or name another branch with `--branch`")
+            Some("commit the repository first, or name another branch with `--main-branch`")
         }
         EngineError::RelativePath { .. } => Some(
             "write the absolute path in its manifest, or name a clone with `--repository PATH`",

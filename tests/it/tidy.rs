@@ -19,10 +19,6 @@ const LONG_FILES: &[(&str, &str)] = &[
         "one short test a promise of the adapter",
     ),
     (
-        "src/engine/book.rs",
-        "opening, folding and adopting belong to one reading of the ledger",
-    ),
-    (
         "src/engine/testing.rs",
         "a whole organisation for tests, in one place",
     ),
@@ -62,10 +58,55 @@ const LONG_FILES: &[(&str, &str)] = &[
         "src/plan/state.rs",
         "the fold over the ledger: one function for each event",
     ),
+    (
+        "tests/it/approvals.rs",
+        "one story for each way to cheat with an approval",
+    ),
+    (
+        "tests/it/bad_input.rs",
+        "one story for each kind of bad input",
+    ),
+    (
+        "tests/it/crashes.rs",
+        "one story for each moment to be killed at",
+    ),
+    (
+        "tests/it/flow.rs",
+        "one story for each way to move labelled bytes",
+    ),
+    (
+        "tests/it/tampering.rs",
+        "one story for each way to change a ledger",
+    ),
+    (
+        "tests/it/trust.rs",
+        "one story for each way to change a rule",
+    ),
 ];
 
 /// Functions that are longer, each with the reason.
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
+    (
+        "tests/it/approvals.rs",
+        "statements_that_contradict_themselves_are_refused_with_the_reason",
+        "a table of contradictions",
+    ),
+    (
+        "tests/it/flow.rs",
+        "a_hand_written_manifest_of_production_bytes_in_dev_is_a_violation_and_goes_nowhere",
+        "one story to its end",
+    ),
+    (
+        "tests/it/trust.rs",
+        "a_merge_alone_changes_no_rule",
+        "a table of changes",
+    ),
+    (
+        "tests/it/trust.rs",
+        "an_entry_about_prod_by_the_engine_of_dev_is_refused_on_reading",
+        "one story to its end",
+    ),
+];
 
 /// The files of the project: what Git has, and what is new and not ignored.
 pub(crate) fn project_files() -> Vec<String> {
