@@ -197,6 +197,7 @@ fn kind_of(error: &EngineError) -> FailureKind {
         | EngineError::Staging(_)
         | EngineError::File { .. } => FailureKind::Unavailable,
         EngineError::NotAllowed { .. }
+        | EngineError::OtherLedger { .. }
         | EngineError::Rewritten { .. }
         | EngineError::Expired(_)
         | EngineError::NothingAdopted(_) => FailureKind::Denied,

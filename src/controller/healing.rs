@@ -36,6 +36,7 @@ impl Healing {
             | EngineError::TakenOver(_)
             | EngineError::Internal(_) => Self::Time,
             EngineError::NoBranch { .. }
+            | EngineError::OtherLedger { .. }
             | EngineError::Rewritten { .. }
             | EngineError::SetBack { .. }
             | EngineError::NothingAdopted(_)

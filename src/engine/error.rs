@@ -134,6 +134,14 @@ pub enum EngineError {
     /// Another engine took the attempt over.
     #[error("another engine took promotion `{0}` over")]
     TakenOver(String),
+    /// The repository has a ledger, and its head names another.
+    #[error(
+        "`promote.yaml` names `{path}` as the ledger, and the branch `promote-ledger` holds one already"
+    )]
+    OtherLedger {
+        /// The directory that is named.
+        path: String,
+    },
     /// Bytes cannot be staged.
     #[error(transparent)]
     Staging(#[from] crate::fs::staging::StagingError),

@@ -314,9 +314,16 @@ impl Engine {
 
     fn open_store(&self, spec: &LedgerSpec) -> Result<Box<dyn Store>, EngineError> {
         match (spec.store, &spec.path) {
-            (LedgerStoreKind::Directory, Some(path)) => Ok(Box::new(DirectoryStore::new(
-                self.local_path("the ledger", path)?,
-            ))),
+            (LedgerStoreKind::Directory, Some(path)) => {
+                // INVARIANT: whoever can push to the head must not be able to send an engine to an empty ledger, where it
+                // would begin again under their trust root.
+                let heads = self.repository.fetch(&[LEDGER_BRANCH])?;
+                if heads.values().any(Option::is_some) {
+                    return Err(EngineError::OtherLedger { path: path.clone() });
+                }
+                let path = self.local_path("the ledger", path)?;
+                Ok(Box::new(DirectoryStore::new(path)))
+            }
             (LedgerStoreKind::Directory, None) => Err(EngineError::Internal(
                 "`spec.ledger.path` is missing in `promote.yaml`".to_owned(),
             )),

@@ -19,6 +19,7 @@ mod generated;
 mod hand;
 mod layer_checker;
 mod layers;
+mod long;
 mod manifests;
 mod organisation;
 mod patterns;

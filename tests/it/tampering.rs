@@ -454,3 +454,22 @@ fn a_takeover_of_main_with_another_root_and_another_ledger_is_refused() {
         "a second ledger was begun"
     );
 }
+
+#[test]
+fn a_repository_with_a_ledger_cannot_be_sent_to_an_empty_one() {
+    let organisation = Organisation::new();
+    organisation.edit(
+        "promote.yaml",
+        "spec:\n",
+        "spec:\n  ledger:\n    store: directory\n    path: ../elsewhere\n",
+    );
+    organisation.commit_all("dana", "the ledger is elsewhere now");
+    let state = organisation.path("an-engine-without-memory");
+    let mut command = organisation.command("ada");
+    let refused = answer(command.arg("apply").env("PROMOTE_STATE", state)).expect_code(3);
+    assert_eq!(
+        refused.stderr,
+        "error: `promote.yaml` names `../elsewhere` as the ledger, and the branch `promote-ledger` holds one already\n"
+    );
+    assert!(!organisation.path("elsewhere").exists());
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use crate::long::{LONG_FILES, LONG_FUNCTIONS};
 use crate::rust_text::{code_of, functions, tokens};
 use crate::support::root;
 
@@ -11,102 +12,6 @@ use crate::support::root;
 const MAX_FILE_LINES: usize = 400;
 /// The lines of code that a function may have.
 const MAX_FUNCTION_LINES: usize = 60;
-
-/// Sources that are longer, each with the reason. A row that is no longer needed is removed.
-const LONG_FILES: &[(&str, &str)] = &[
-    (
-        "src/adapter/directory/tests.rs",
-        "one short test a promise of the adapter",
-    ),
-    (
-        "src/engine/testing.rs",
-        "a whole organisation for tests, in one place",
-    ),
-    (
-        "src/engine/evidence.rs",
-        "one function for each group of facts that gates judge",
-    ),
-    (
-        "src/engine/execute.rs",
-        "an attempt from staging to outcome, read in one go",
-    ),
-    (
-        "src/engine/observe.rs",
-        "one look at the world, in the order that matters",
-    ),
-    (
-        "src/engine/reconcile.rs",
-        "one run with its report; half of it is the report's types",
-    ),
-    (
-        "src/engine/trust.rs",
-        "the rules of adoption with the tests of each attack on them",
-    ),
-    (
-        "src/flow/closure.rs",
-        "the closure of labels with its laws as tests",
-    ),
-    (
-        "src/git/commit.rs",
-        "writing trees and commits, with tests against `git` itself",
-    ),
-    (
-        "src/model/digest.rs",
-        "one digest format: text, file lists, checksums, and their tests",
-    ),
-    (
-        "src/plan/state.rs",
-        "the fold over the ledger: one function for each event",
-    ),
-    (
-        "tests/it/approvals.rs",
-        "one story for each way to cheat with an approval",
-    ),
-    (
-        "tests/it/bad_input.rs",
-        "one story for each kind of bad input",
-    ),
-    (
-        "tests/it/crashes.rs",
-        "one story for each moment to be killed at",
-    ),
-    (
-        "tests/it/flow.rs",
-        "one story for each way to move labelled bytes",
-    ),
-    (
-        "tests/it/tampering.rs",
-        "one story for each way to change a ledger",
-    ),
-    (
-        "tests/it/trust.rs",
-        "one story for each way to change a rule",
-    ),
-];
-
-/// Functions that are longer, each with the reason.
-const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
-    (
-        "tests/it/approvals.rs",
-        "statements_that_contradict_themselves_are_refused_with_the_reason",
-        "a table of contradictions",
-    ),
-    (
-        "tests/it/flow.rs",
-        "a_hand_written_manifest_of_production_bytes_in_dev_is_a_violation_and_goes_nowhere",
-        "one story to its end",
-    ),
-    (
-        "tests/it/trust.rs",
-        "a_merge_alone_changes_no_rule",
-        "a table of changes",
-    ),
-    (
-        "tests/it/trust.rs",
-        "an_entry_about_prod_by_the_engine_of_dev_is_refused_on_reading",
-        "one story to its end",
-    ),
-];
 
 /// The files of the project: what Git has, and what is new and not ignored.
 pub(crate) fn project_files() -> Vec<String> {
