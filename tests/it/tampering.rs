@@ -378,9 +378,11 @@ fn an_unsigned_change_of_where_the_ledger_is_does_nothing() {
     let ledger = "  environments: [dev, qa, prod]\n  ledger:\n    store: directory\n    path: ../other-ledger\n";
     organisation.edit("promote.yaml", "  environments: [dev, qa, prod]\n", ledger);
     organisation.commit_all("dana", "a ledger of my own");
-    let refused = organisation.apply().expect_code(1);
+    let refused = organisation.apply().expect_code(3);
     assert!(
-        refused.stderr.contains("not the one that was seen here"),
+        refused
+            .stderr
+            .contains("the branch `promote-ledger` holds one already"),
         "{}",
         refused.all()
     );
@@ -443,9 +445,11 @@ fn a_takeover_of_main_with_another_root_and_another_ledger_is_refused() {
     )
     .unwrap();
     organisation.commit_all("mallory", "tidy up");
-    let refused = organisation.apply().expect_code(1);
+    let refused = organisation.apply().expect_code(3);
     assert!(
-        refused.stderr.contains("not the one that was seen here"),
+        refused
+            .stderr
+            .contains("the branch `promote-ledger` holds one already"),
         "{}",
         refused.all()
     );
