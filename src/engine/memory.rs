@@ -74,6 +74,12 @@ impl Engine {
         }
     }
 
+    /// Whether what was kept also says that everything before it was verified: it is written once all signatures were
+    /// checked, and counts as long as nobody else could have written it.
+    pub(crate) fn may_trust_memory(&self) -> bool {
+        self.trusts_memory && durable::is_private(&self.memory_path()).unwrap_or(false)
+    }
+
     /// One file for each repository, since several may share a state folder.
     fn memory_path(&self) -> PathBuf {
         let repository = self.repository.git_directory().as_os_str();

@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::engine::book::{Book, trusted_engines};
 use crate::engine::error::EngineError;
 use crate::engine::record::TrustedEngine;
+use crate::engine::requests::Requests;
 use crate::engine::world::ParseCache;
 use crate::git::branch::Branch;
 use crate::git::identity::Identity;
@@ -149,6 +150,8 @@ pub struct Engine {
     signer: Option<Signer>,
     book: Option<Book>,
     ledger_store: Option<LedgerStoreKind>,
+    trusts_memory: bool,
+    requests: Option<Arc<Requests>>,
     start: Option<TrustRootSpec>,
     cache: ParseCache,
     progress: Arc<dyn Progress>,
@@ -177,6 +180,8 @@ impl Engine {
             signer,
             book: None,
             ledger_store: None,
+            trusts_memory: true,
+            requests: None,
             start: None,
             cache: ParseCache::default(),
             progress,
@@ -197,6 +202,13 @@ impl Engine {
     #[must_use]
     pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// The engine, checking every signature of the ledger again, also those that were checked on this machine before.
+    #[must_use]
+    pub fn verifying_everything(mut self) -> Self {
+        self.trusts_memory = false;
         self
     }
 
@@ -300,7 +312,8 @@ impl Engine {
             .unwrap_or_default();
         let seen = self.read_memory()?;
         let store = self.open_store(&spec)?;
-        let mut book = Book::open(store, self.start.as_ref(), None)?;
+        let verified = seen.as_deref().filter(|_| self.may_trust_memory());
+        let mut book = Book::open(store, self.start.as_ref(), verified)?;
         self.check_memory(seen.as_deref(), &book)?;
         // Only now, so that a look that fails here does not cost the key.
         if let Some(signer) = self.signer.take() {

@@ -1,7 +1,7 @@
 //! Looking at the world: fetch, inbox, adopt, register. Nothing is changed; what would be recorded is kept as pending.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
@@ -13,8 +13,11 @@ use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::registrations;
+use crate::engine::requests::Requests;
 use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
-use crate::engine::world::{MAX_FILE_BYTES, World, manifests_in_force, targets, wanted};
+use crate::engine::world::{
+    MAX_FILE_BYTES, World, governed_entries, manifests_in_force, targets, wanted,
+};
 use crate::gate::evidence::InboxFacts;
 use crate::git::snapshot::Snapshot;
 use crate::manifest::MAX_MANIFEST_BYTES;
@@ -22,14 +25,17 @@ use crate::manifest::layout::{
     Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
 };
 use crate::manifest::parsed::parse_manifest;
+use crate::manifest::release::ReleaseSpec;
 use crate::manifest::trust_index::TrustIndex;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::manifest::yaml::Document;
 use crate::model::approval::{APPROVAL_NAMESPACE, TRUST_NAMESPACE};
+use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::event::{Adoption, Event, SignatureRef};
 use crate::model::id::PrincipalName;
+use crate::plan::state::State;
 
 /// The trust files of a commit, read.
 #[derive(Debug)]
@@ -55,7 +61,7 @@ impl Engine {
             });
         };
         let head = self.repository.snapshot(head)?;
-        self.open_or_refresh_book(&head)?;
+        self.read_ledger_and_manifests(&head)?;
         let state = self.book()?.state().clone();
         self.check_history(state.commit.as_deref(), &head)?;
         let mut pending = Pending::new(
@@ -99,10 +105,17 @@ impl Engine {
             })?)?;
         let (mut manifests, mut ignored) =
             manifests_in_force(&mut self.cache, &head, &adopted, adoption)?;
+        let requests = self.requests(&head, &manifests, pending.state());
         let people = People::of(&root);
         let manifest_hashes = registrations::manifest_hashes(&manifests);
-        let registered =
-            registrations::register(self.book()?, &head, &mut manifests, &people, &mut pending)?;
+        let registered = registrations::register(
+            self.book()?,
+            &head,
+            &mut manifests,
+            &manifest_hashes,
+            &people,
+            &mut pending,
+        )?;
         ignored.extend(registered.refused);
         let order = manifests.topology.value.spec.environments.clone();
         let environments = EnvironmentOrder::new(order)
@@ -127,10 +140,66 @@ impl Engine {
             labels: registered.labels,
             manifest_hashes,
             environments,
-            requests: OnceLock::new(),
+            requests,
             not_adopted: seen.not_adopted,
             ignored,
         })
+    }
+
+    /// Reads what is new of the ledger. At the first look the manifests are read at the same time, since both take long.
+    fn read_ledger_and_manifests(&mut self, head: &Snapshot) -> Result<(), EngineError> {
+        if self.book.is_some() {
+            return self.open_or_refresh_book(head);
+        }
+        let mut cache = std::mem::take(&mut self.cache);
+        let (book, manifests) = rayon::join(
+            || self.open_or_refresh_book(head),
+            || cache.parse(head, head.list("")?),
+        );
+        self.cache = cache;
+        book?;
+        manifests.map(drop)
+    }
+
+    /// Where the releases of the head come from: what is known already, or begun to be read if any is to be judged.
+    fn requests(
+        &mut self,
+        head: &Snapshot,
+        manifests: &crate::manifest::repository::Repository,
+        state: &State,
+    ) -> Arc<Requests> {
+        let releases = || {
+            manifests
+                .releases
+                .values()
+                .map(|release| &release.value.spec)
+        };
+        let version = |release: &ReleaseSpec| VersionId {
+            artifact: release.artifact.clone(),
+            version: release.version.clone(),
+        };
+        let requests = Requests::new(
+            head.commit(),
+            releases().map(|release| (&release.environment, version(release))),
+        );
+        if let Some(known) = self
+            .requests
+            .as_ref()
+            .filter(|known| known.covers(&requests))
+        {
+            return Arc::clone(known);
+        }
+        let requests = Arc::new(requests);
+        let held = state.slots.iter().filter_map(|(slot, state)| {
+            let held = state.held.as_ref()?;
+            Some((&slot.artifact, held.digest))
+        });
+        let held: BTreeSet<_> = held.collect();
+        if releases().any(|release| !held.contains(&(&release.artifact, release.digest))) {
+            requests.begin(&self.repository);
+        }
+        self.requests = Some(Arc::clone(&requests));
+        requests
     }
 
     /// The last accepted commit must be part of the history; otherwise somebody took something back in secret.
@@ -301,8 +370,7 @@ impl Engine {
         snapshot: &Snapshot,
     ) -> Result<BTreeMap<TreePath, Sha256>, EngineError> {
         let mut files = BTreeMap::new();
-        for entry in snapshot
-            .list("")?
+        for entry in governed_entries(snapshot)?
             .into_iter()
             .filter(|entry| entry.kind.is_file() && is_governed(&entry.path))
         {

@@ -136,7 +136,8 @@ pub fn open(line: &[u8], engines: &[TrustedEngine]) -> Result<Entry, RecordError
     Ok(entry)
 }
 
-/// The entry of a line whose signature is not looked at. Only for finding out which trust root to read first.
+/// The entry of a line whose signature is not looked at: for finding out which trust root to read first, and for lines
+/// that [`open`] has read before.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
 //! Versions in Git become registrations in the ledger, when they are first seen. From then on the labels of their digests
 //! only grow, whatever Git says later.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
@@ -37,8 +38,8 @@ pub struct Outcome {
 
 /// What is known of one version, wherever from.
 #[derive(Debug, Clone)]
-struct Known {
-    spec: VersionSpec,
+struct Known<'a> {
+    spec: Cow<'a, VersionSpec>,
     files: Vec<Sha256>,
     is_signed: bool,
     recorded: Option<Label>,
@@ -66,7 +67,8 @@ pub fn manifest_hashes(manifests: &Repository) -> BTreeMap<VersionId, Sha256> {
     manifests.versions.iter().map(hash).collect()
 }
 
-/// Computes all labels, and adds an entry for every version that the ledger does not know yet.
+/// Computes all labels, and adds an entry for every version that the ledger does not know yet. `hashes` are those of
+/// [`manifest_hashes`].
 ///
 /// # Errors
 ///
@@ -75,12 +77,14 @@ pub fn register(
     book: &Book,
     head: &Snapshot,
     manifests: &mut Repository,
+    hashes: &BTreeMap<VersionId, Sha256>,
     people: &People,
     pending: &mut Pending,
 ) -> Result<Outcome, EngineError> {
     let refused = drop_changed(manifests, pending.state());
-    let mut known = known_versions(book, manifests, pending.state())?;
-    let fresh = add_fresh(head, manifests, people, pending.state(), &mut known)?;
+    let manifests = &*manifests;
+    let mut known = known_versions(book, manifests, hashes, pending.state())?;
+    let fresh = add_fresh(head, manifests, hashes, people, pending.state(), &mut known)?;
     let mut labels = compute(manifests, &known);
     if fresh.is_empty() {
         return Ok(Outcome { labels, refused });
@@ -112,10 +116,11 @@ pub fn preview(
     spec: &VersionSpec,
     files: &FileList,
 ) -> Result<Explained, EngineError> {
-    let mut known = known_versions(book, &world.manifests, world.state())?;
+    let hashes = &world.manifest_hashes;
+    let mut known = known_versions(book, &world.manifests, hashes, world.state())?;
     let files = files.records().iter().map(|record| record.sha256).collect();
     let version = Known {
-        spec: spec.clone(),
+        spec: Cow::Borrowed(spec),
         files,
         is_signed: true,
         recorded: None,
@@ -151,23 +156,25 @@ fn drop_changed(manifests: &mut Repository, state: &State) -> Vec<Diagnostic> {
 }
 
 /// The versions that the ledger knows: from Git where their manifest is unchanged, else from the evidence.
-fn known_versions(
+fn known_versions<'a>(
     book: &Book,
-    manifests: &Repository,
+    manifests: &'a Repository,
+    hashes: &BTreeMap<VersionId, Sha256>,
     state: &State,
-) -> Result<BTreeMap<(VersionId, Sha256), Known>, EngineError> {
+) -> Result<BTreeMap<(VersionId, Sha256), Known<'a>>, EngineError> {
     let mut known = BTreeMap::new();
-    for (id, registrations) in &state.registrations {
+    for (id, registrations) in state.registrations.iter() {
         for (index, registered) in registrations {
-            let here = manifests.versions.get(id).filter(|version| {
-                Sha256::of(version.document.source.text.as_bytes()) == registered.manifest
-            });
-            let (spec, files) = match here {
+            let is_here = hashes.get(id) == Some(&registered.manifest);
+            let (spec, files) = match manifests.versions.get(id).filter(|_| is_here) {
                 Some(version) => (
-                    version.document.value.spec.clone(),
+                    Cow::Borrowed(&version.document.value.spec),
                     version.files().iter().map(|(_, sha256)| *sha256).collect(),
                 ),
-                None => from_evidence(book, *index, registered)?,
+                None => {
+                    let (spec, files) = from_evidence(book, *index, registered)?;
+                    (Cow::Owned(spec), files)
+                }
             };
             let is_signed = registered.producer.is_some();
             let recorded = Some(registered.label.clone());
@@ -225,26 +232,24 @@ fn from_evidence(
 }
 
 /// Adds the versions that the ledger does not know, with who signed each.
-fn add_fresh(
+fn add_fresh<'a>(
     head: &Snapshot,
-    manifests: &Repository,
+    manifests: &'a Repository,
+    hashes: &BTreeMap<VersionId, Sha256>,
     people: &People,
     state: &State,
-    known: &mut BTreeMap<(VersionId, Sha256), Known>,
+    known: &mut BTreeMap<(VersionId, Sha256), Known<'a>>,
 ) -> Result<Vec<Fresh>, EngineError> {
     let mut fresh = Vec::new();
     for (id, version) in &manifests.versions {
-        let text = version.document.source.text.as_bytes();
-        let manifest = Sha256::of(text);
-        if state
-            .registrations
-            .get(id)
-            .into_iter()
-            .flatten()
-            .any(|(_, registered)| registered.manifest == manifest)
-        {
+        let Some(manifest) = hashes.get(id).copied() else {
+            continue;
+        };
+        let mut registered = state.registrations.get(id).into_iter().flatten();
+        if registered.any(|(_, registered)| registered.manifest == manifest) {
             continue;
         }
+        let text = version.document.source.text.as_bytes();
         let signature = head.read(
             &path_of_signature(&version.document.source.path),
             MAX_STATEMENT_BYTES,
@@ -255,7 +260,7 @@ fn add_fresh(
             Some((signer, signature))
         });
         let files = version.files().iter().map(|(_, sha256)| *sha256).collect();
-        let spec = version.document.value.spec.clone();
+        let spec = Cow::Borrowed(&version.document.value.spec);
         known.insert(
             (id.clone(), manifest),
             Known {
@@ -274,7 +279,7 @@ fn add_fresh(
     Ok(fresh)
 }
 
-fn compute(manifests: &Repository, known: &BTreeMap<(VersionId, Sha256), Known>) -> Labels {
+fn compute(manifests: &Repository, known: &BTreeMap<(VersionId, Sha256), Known<'_>>) -> Labels {
     let topology = &manifests.topology.value.spec;
     let datasets: BTreeMap<DatasetName, Label> = manifests
         .datasets

@@ -1,7 +1,7 @@
 //! Everything that decisions are made from, as of one moment: what Git asks, what is adopted, what the ledger says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::EngineError;
@@ -11,8 +11,8 @@ use crate::engine::requests::Requests;
 use crate::engine::trust::TrustProblem;
 use crate::flow::closure::Labels;
 use crate::gate::evidence::InboxFacts;
-use crate::git::snapshot::Snapshot;
-use crate::manifest::layout::{classify, explain_unexpected, is_governed};
+use crate::git::snapshot::{Entry, Snapshot};
+use crate::manifest::layout::{GOVERNED_PATHS, classify, explain_unexpected, is_governed};
 use crate::manifest::parsed::{ParsedFile, parse_file};
 use crate::manifest::repository::Repository;
 use crate::manifest::trust_root::TrustRootSpec;
@@ -57,7 +57,7 @@ pub struct World {
     /// The workspaces.
     pub targets: BTreeMap<WorkspaceName, Target>,
     /// Who asked for what, told by Git once it is needed.
-    pub requests: OnceLock<Requests>,
+    pub requests: Arc<Requests>,
     /// Why governed files of the head are not in force, if they are not.
     pub not_adopted: Vec<TrustProblem>,
     /// Files of the head that are passed over, and why.
@@ -158,7 +158,7 @@ pub fn wanted(manifests: &Repository) -> BTreeMap<String, Wanted> {
 pub struct ParseCache(BTreeMap<(String, String), Option<Arc<ParsedFile>>>);
 
 impl ParseCache {
-    /// The parsed files of a snapshot whose path is wanted.
+    /// The parsed files among those that a snapshot has.
     ///
     /// # Errors
     ///
@@ -166,38 +166,57 @@ impl ParseCache {
     pub fn parse(
         &mut self,
         snapshot: &Snapshot,
-        is_wanted: &dyn Fn(&str) -> bool,
+        entries: Vec<Entry>,
     ) -> Result<Vec<(String, Arc<ParsedFile>)>, EngineError> {
         use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-        let entries: Vec<_> = snapshot
-            .list("")?
-            .into_iter()
-            .filter(|entry| entry.kind.is_file() && is_wanted(&entry.path))
-            .collect();
-        let key = |entry: &crate::git::snapshot::Entry| (entry.path.clone(), entry.oid.to_string());
-        let mut fresh = Vec::new();
-        for entry in entries
-            .iter()
-            .filter(|entry| !self.0.contains_key(&key(entry)))
-        {
-            if classify(&entry.path).is_some() || explain_unexpected(&entry.path).is_some() {
-                let bytes: Vec<u8> = snapshot.repository().read_blob(entry.oid, MAX_FILE_BYTES)?;
-                fresh.push((key(entry), bytes));
+        let key = |entry: &Entry| (entry.path.clone(), entry.oid.to_string());
+        let is_new = |entry: &&Entry| entry.kind.is_file() && !self.0.contains_key(&key(entry));
+        let (mut opaque, mut fresh) = (Vec::new(), Vec::new());
+        for entry in entries.iter().filter(is_new) {
+            match classify(&entry.path) {
+                Some(place) if !place.is_opaque() => fresh.push(entry),
+                None if explain_unexpected(&entry.path).is_none() => {}
+                Some(_) | None => opaque.push(entry),
             }
         }
+        let oids: Vec<_> = fresh.iter().map(|entry| entry.oid).collect();
+        let bytes = snapshot.repository().read_blobs(&oids, MAX_FILE_BYTES)?;
+        let nothing = opaque.into_iter().map(|entry| (entry, Vec::new()));
         let parsed: Vec<_> = fresh
+            .into_iter()
+            .zip(bytes)
+            .chain(nothing)
+            .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|(key, bytes)| {
-                let file = parse_file(&key.0, &bytes).map(Arc::new);
-                (key, file)
-            })
+            .map(|(entry, bytes)| (key(entry), parse_file(&entry.path, &bytes).map(Arc::new)))
             .collect();
         self.0.extend(parsed);
         let found = entries
-            .iter()
-            .filter_map(|entry| Some((entry.path.clone(), self.0.get(&key(entry))?.clone()?)));
+            .into_iter()
+            .filter_map(|entry| Some((entry.path.clone(), self.0.get(&key(&entry))?.clone()?)));
         Ok(found.collect())
     }
+}
+
+/// The governed files and the trust files of a snapshot.
+///
+/// # Errors
+///
+/// When they cannot be listed.
+pub fn governed_entries(snapshot: &Snapshot) -> Result<Vec<Entry>, EngineError> {
+    let mut entries = Vec::new();
+    for path in GOVERNED_PATHS {
+        match snapshot.entry(path)? {
+            Some((kind, oid)) if kind.is_file() => entries.push(Entry {
+                path: path.to_owned(),
+                kind,
+                oid,
+            }),
+            Some(_) => entries.extend(snapshot.list(path)?),
+            None => {}
+        }
+    }
+    Ok(entries)
 }
 
 /// Puts the manifests in force together: governed files of the adopted commit, everything else of the head. Files of
@@ -220,8 +239,12 @@ pub fn manifests_in_force(
                 .parse::<TreePath>()
                 .is_ok_and(|path| adoption.files.contains_key(&path))
     };
-    let mut files = cache.parse(adopted, &|path| is_of_adopted(path) && is_adopted(path))?;
-    files.extend(cache.parse(head, &|path| !is_of_adopted(path))?);
+    let mut entries = governed_entries(adopted)?;
+    entries.retain(|entry| is_of_adopted(&entry.path) && is_adopted(&entry.path));
+    let mut files = cache.parse(adopted, entries)?;
+    let mut entries = head.list("")?;
+    entries.retain(|entry| !is_of_adopted(&entry.path));
+    files.extend(cache.parse(head, entries)?);
     let mut ignored: Vec<Diagnostic> = Vec::new();
     loop {
         let (repository, problems) =

@@ -8,9 +8,8 @@ use git2::Oid;
 use crate::git::error::GitError;
 use crate::git::path::MAX_DEPTH;
 use crate::git::repository::Repository;
-use crate::git::snapshot::{
-    Child, EntryKind, MAX_ENTRIES, Snapshot, checked_entries, find_tree, join,
-};
+use crate::git::snapshot::{EntryKind, MAX_ENTRIES, Snapshot};
+use crate::git::tree::{Child, checked_entries, find_tree, join};
 
 /// What is at a path: its kind, and the name of its bytes.
 pub type Content = (EntryKind, Oid);

@@ -9,7 +9,8 @@ use crate::git::error::GitError;
 use crate::git::identity::Identity;
 use crate::git::path::parse_parts;
 use crate::git::repository::Repository;
-use crate::git::snapshot::{EntryKind, find_tree};
+use crate::git::snapshot::EntryKind;
+use crate::git::tree::find_tree;
 
 /// Signs a commit's bytes and returns the armoured signature, or says why not.
 pub type Signer<'a> = dyn Fn(&[u8]) -> Result<String, String> + Send + Sync + 'a;

@@ -1,13 +1,10 @@
 //! Who changed what, and when they say they did. Dates and names in commits are claims of their authors.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use git2::Oid;
 use jiff::Timestamp;
 
 use crate::git::error::GitError;
 use crate::git::repository::Repository;
-use crate::git::trail::{Paths, Visits, Walk};
 
 /// The most commits that one question visits.
 pub const MAX_COMMITS: usize = 100_000;
@@ -58,92 +55,6 @@ impl Repository {
     pub fn commit_info(&self, commit: Oid) -> Result<CommitInfo, GitError> {
         commit_info(&self.objects(), self.name(), commit)
     }
-
-    /// The commit that made a path what it is at `from`; `None` when it never was anything. The answer of
-    /// `git log -1 -- PATH`: of a merge, the side that the path came from is followed; moves are not.
-    ///
-    /// # Errors
-    ///
-    /// As [`Repository::last_changes`].
-    pub fn last_change(&self, path: &str, from: Oid) -> Result<Option<CommitInfo>, GitError> {
-        let commit = self.last_changes(&[path], from)?.remove(path);
-        commit.map(|commit| self.commit_info(commit)).transpose()
-    }
-
-    /// [`Repository::last_change`] of many paths in one walk. Paths that never were anything are left out.
-    ///
-    /// # Errors
-    ///
-    /// When a path is refused, when the history is cut off, or when the answer is more than [`MAX_COMMITS`] away.
-    pub fn last_changes(
-        &self,
-        paths: &[&str],
-        from: Oid,
-    ) -> Result<BTreeMap<String, Oid>, GitError> {
-        let objects = self.objects();
-        let mut walk = Walk::new(&objects, self.name(), Visits::AsNeeded)?;
-        walk.visit([(from, Paths::parse(paths.iter().copied())?)])?;
-        let mut found = BTreeMap::new();
-        while let Some((commit, paths)) = walk.next()? {
-            let step = walk.compare(&commit, paths)?;
-            let changed = step.changed.to_list();
-            found.extend(changed.into_iter().map(|path| (path, commit.id())));
-            // A path that this commit changed is answered; the others are where the parents say.
-            walk.visit(step.unchanged)?;
-        }
-        Ok(found)
-    }
-
-    /// The commits that changed a path, newest first, at most `limit`: the answer of `git log -- PATH`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Repository::last_changes`].
-    pub fn log(&self, path: &str, from: Oid, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
-        let whole = Paths::parse([path])?;
-        let objects = self.objects();
-        let mut walk = Walk::new(&objects, self.name(), Visits::Once)?;
-        walk.visit([(from, whole.clone())])?;
-        let mut log = Vec::new();
-        while log.len() < limit
-            && let Some((commit, paths)) = walk.next()?
-        {
-            let step = walk.compare(&commit, paths)?;
-            if !step.changed.is_empty() {
-                log.push(commit_info(&objects, self.name(), commit.id())?);
-                walk.visit(commit.parent_ids().map(|parent| (parent, whole.clone())))?;
-            }
-            walk.visit(step.unchanged)?;
-        }
-        Ok(log)
-    }
-
-    /// The mail addresses of all authors and committers of commits in the whole history that changed a path, for
-    /// each of some paths; a merge counts when the path is as on none of its sides. A path without any is left out.
-    ///
-    /// # Errors
-    ///
-    /// When a path is refused, when the history is cut off, or has more than [`MAX_COMMITS`].
-    pub fn authors_of(
-        &self,
-        paths: &[&str],
-        from: Oid,
-    ) -> Result<BTreeMap<String, BTreeSet<String>>, GitError> {
-        let whole = Paths::parse(paths.iter().copied())?;
-        let objects = self.objects();
-        let mut walk = Walk::new(&objects, self.name(), Visits::Once)?;
-        walk.visit([(from, Paths::default())])?;
-        let mut authors: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        while let Some((commit, _)) = walk.next()? {
-            for path in walk.changed(&commit, &whole)?.to_list() {
-                let emails = authors.entry(path).or_default();
-                emails.insert(person(&commit.author()).email);
-                emails.insert(person(&commit.committer()).email);
-            }
-            walk.visit(commit.parent_ids().map(|parent| (parent, Paths::default())))?;
-        }
-        Ok(authors)
-    }
 }
 
 fn commit_info(
@@ -170,7 +81,7 @@ fn commit_info(
     })
 }
 
-fn person(signature: &git2::Signature<'_>) -> Person {
+pub(super) fn person(signature: &git2::Signature<'_>) -> Person {
     Person {
         name: String::from_utf8_lossy(signature.name_bytes()).into_owned(),
         email: String::from_utf8_lossy(signature.email_bytes()).into_owned(),

@@ -11,12 +11,14 @@ pub mod commit;
 pub mod error;
 pub mod history;
 pub mod identity;
+pub mod origins;
 pub mod path;
 pub mod program;
 pub mod repository;
 pub mod snapshot;
 mod trail;
 mod transport;
+mod tree;
 mod work_tree;
 
 #[cfg(test)]

@@ -1,19 +1,22 @@
 //! The files at one commit, read from the object database: no work tree, no filters, no links followed.
 
-use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use git2::{ErrorCode, ObjectType, Oid};
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::ParallelSlice as _;
 
 use crate::git::error::GitError;
-use crate::git::path::{MAX_DEPTH, name_problem, parse_folder, parse_parts};
+use crate::git::path::{MAX_DEPTH, parse_folder, parse_parts};
 use crate::git::repository::Repository;
+use crate::git::tree::{checked_entries, entry_kind, find_tree, join};
 use crate::redact::printable;
 
 /// The most entries that one listing visits, folders included.
 pub const MAX_ENTRIES: usize = 200_000;
-/// The largest tree object that is read, in bytes: some 200,000 entries in one folder.
-const MAX_TREE_BYTES: usize = 16 << 20;
+/// How many files a thread reads in one go: opening a handle for them costs as much as reading ten.
+const FILES_AT_ONCE: usize = 512;
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +81,8 @@ pub struct Snapshot {
     pub(super) repository: Repository,
     pub(super) commit: Oid,
     pub(super) tree: Oid,
+    /// What [`Snapshot::list`] says of the root: a commit never changes.
+    pub(super) listing: Arc<OnceLock<Vec<Entry>>>,
 }
 
 impl Repository {
@@ -96,7 +101,29 @@ impl Repository {
             repository: self.clone(),
             commit,
             tree,
+            listing: Arc::default(),
         })
+    }
+
+    /// The bytes of many files by their names, each with at most `limit`, in the order of `files`. Read on all processors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::read_blob`], for the first file that fails.
+    pub fn read_blobs(&self, files: &[Oid], limit: usize) -> Result<Vec<Vec<u8>>, GitError> {
+        let path = self.git_directory();
+        let read = |chunk: &[Oid]| {
+            // A handle of its own: one handle does one thing at a time.
+            let objects =
+                git2::Repository::open(path).map_err(|error| GitError::open(path, &error))?;
+            let one = |oid: &Oid| read_blob(&objects, self.name(), &oid.to_string(), *oid, limit);
+            chunk.iter().map(one).collect::<Result<Vec<_>, _>>()
+        };
+        let chunks: Vec<_> = files
+            .par_chunks(FILES_AT_ONCE)
+            .map(read)
+            .collect::<Result<_, _>>()?;
+        Ok(chunks.into_iter().flatten().collect())
     }
 
     /// The bytes of a file by their name, at most `limit` of them.
@@ -173,11 +200,22 @@ impl Snapshot {
     /// When there are more than [`MAX_ENTRIES`], when folders nest deeper than [`MAX_DEPTH`], when a path is not
     /// UTF-8, or when a tree is one that Git would not have written.
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, GitError> {
-        let objects = self.repository.objects();
         let parts = parse_folder(folder)?;
+        if !parts.is_empty() {
+            return self.list_afresh(&parts);
+        }
+        if let Some(known) = self.listing.get() {
+            return Ok(known.clone());
+        }
+        let listing = self.list_afresh(&parts)?;
+        Ok(self.listing.get_or_init(|| listing).clone())
+    }
+
+    fn list_afresh(&self, parts: &[&str]) -> Result<Vec<Entry>, GitError> {
+        let objects = self.repository.objects();
         let tree = match parts.is_empty() {
             true => self.tree,
-            false => match self.find(&objects, &parts)? {
+            false => match self.find(&objects, parts)? {
                 Some((EntryKind::Folder, oid)) => oid,
                 _ => return Ok(Vec::new()),
             },
@@ -258,90 +296,6 @@ impl Listing<'_> {
             limit,
         }
     }
-}
-
-/// One entry of one tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Child {
-    pub(super) name: String,
-    pub(super) kind: EntryKind,
-    pub(super) oid: Oid,
-}
-
-/// The entries of one tree, after checks that keep two readers from seeing different files: names are plain UTF-8,
-/// none appears twice, and they are in Git's order (a lookup by bisection finds all that a listing shows).
-pub(super) fn checked_entries(tree: &git2::Tree<'_>, folder: &str) -> Result<Vec<Child>, GitError> {
-    let malformed = |reason| GitError::Malformed {
-        name: printable(&format!("/{folder}")),
-        reason,
-    };
-    let mut children: Vec<Child> = Vec::with_capacity(tree.len());
-    let mut names = BTreeSet::new();
-    let mut previous = Vec::new();
-    for entry in tree {
-        let name = entry
-            .name()
-            .map_err(|_| malformed("a path is not UTF-8"))?
-            .to_owned();
-        if name_problem(&name).is_some() {
-            return Err(malformed("a name is one that some system reads otherwise"));
-        }
-        let kind = entry_kind(&name, &entry)?;
-        let key = order_key(&name, kind);
-        if key <= previous || !names.insert(name.clone()) {
-            return Err(malformed("its names are not sorted, or one appears twice"));
-        }
-        previous = key;
-        children.push(Child {
-            name,
-            kind,
-            oid: entry.id(),
-        });
-    }
-    Ok(children)
-}
-
-/// Finds a tree of bounded size.
-pub(super) fn find_tree<'a>(
-    objects: &'a git2::Repository,
-    repository: &str,
-    oid: Oid,
-) -> Result<git2::Tree<'a>, GitError> {
-    let failed = || GitError::objects(repository, "reading a folder");
-    let odb = objects.odb().map_err(failed())?;
-    let (size, _) = odb.read_header(oid).map_err(failed())?;
-    if size > MAX_TREE_BYTES {
-        return Err(GitError::TooLarge {
-            path: format!("tree {oid}"),
-            size,
-            limit: MAX_TREE_BYTES,
-        });
-    }
-    objects.find_tree(oid).map_err(failed())
-}
-
-/// A path below a folder.
-pub(super) fn join(folder: &str, name: &str) -> String {
-    match folder {
-        "" => name.to_owned(),
-        folder => format!("{folder}/{name}"),
-    }
-}
-
-/// What Git sorts a tree's entry by: folders as if their names ended in `/`.
-fn order_key(name: &str, kind: EntryKind) -> Vec<u8> {
-    let mut key = name.as_bytes().to_owned();
-    if kind == EntryKind::Folder {
-        key.push(b'/');
-    }
-    key
-}
-
-fn entry_kind(name: &str, entry: &git2::TreeEntry<'_>) -> Result<EntryKind, GitError> {
-    EntryKind::of_mode(entry.filemode_raw()).ok_or_else(|| GitError::Malformed {
-        name: name.escape_debug().take(200).collect(),
-        reason: "its mode is none that Git writes",
-    })
 }
 
 fn read_blob(

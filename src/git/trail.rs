@@ -1,13 +1,17 @@
-//! Many paths followed through the history at once: a trie of them, compared with trees folder by folder.
+//! Many paths at once: a trie of them, compared with trees folder by folder.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use git2::Oid;
 
 use crate::git::error::GitError;
-use crate::git::history::MAX_COMMITS;
 use crate::git::path::parse_parts;
-use crate::git::snapshot::{EntryKind, find_tree};
+use crate::git::snapshot::EntryKind;
+use crate::git::tree::{find_tree, join};
+
+/// How many trees are kept twice: more than the folders on the way to the paths of one commit.
+const MAX_TREES: usize = 64;
 
 /// A set of paths, as folders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,32 +46,10 @@ impl Paths {
         list
     }
 
-    /// Takes paths out.
-    pub(super) fn remove(&mut self, others: &Self) {
-        self.is_path &= !others.is_path;
-        for (name, other) in &others.children {
-            if let Some(child) = self.children.get_mut(name) {
-                child.remove(other);
-                if child.is_empty() {
-                    self.children.remove(name);
-                }
-            }
-        }
-    }
-
-    /// Puts paths in.
-    pub(super) fn add(&mut self, others: Self) {
-        self.is_path |= others.is_path;
-        for (name, other) in others.children {
-            self.children.entry(name).or_default().add(other);
-        }
-    }
-
     /// Those of the paths at which two trees differ, in kind or bytes. A path may also name a folder.
     pub(super) fn changed(
         &self,
-        objects: &git2::Repository,
-        repository: &str,
+        trees: &Trees<'_>,
         new: Option<Oid>,
         old: Option<Oid>,
     ) -> Result<Self, GitError> {
@@ -75,10 +57,7 @@ impl Paths {
         if new == old || self.children.is_empty() {
             return Ok(changed);
         }
-        let find = |tree: Option<Oid>| {
-            tree.map(|tree| find_tree(objects, repository, tree))
-                .transpose()
-        };
+        let find = |tree: Option<Oid>| tree.map(|tree| trees.find(tree)).transpose();
         let (new, old) = (find(new)?, find(old)?);
         for (name, child) in &self.children {
             let new = content(new.as_ref(), name);
@@ -86,7 +65,7 @@ impl Paths {
             if new == old {
                 continue;
             }
-            let mut below = child.changed(objects, repository, folder(new), folder(old))?;
+            let mut below = child.changed(trees, folder(new), folder(old))?;
             below.is_path = child.is_path;
             if !below.is_empty() {
                 changed.children.insert(name.clone(), below);
@@ -100,155 +79,47 @@ impl Paths {
             list.push(path.to_owned());
         }
         for (name, child) in &self.children {
-            child.collect(&crate::git::snapshot::join(path, name), list);
+            child.collect(&join(path, name), list);
         }
     }
 }
 
-/// How often a walk comes to the same commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Visits {
-    /// Once, whatever leads to it.
-    Once,
-    /// Again when more paths lead to it after it was left, which wrong clocks can cause.
-    AsNeeded,
-}
-
-/// The newest commit of those that wait comes first; of equally new ones the first that was met, as in `git log`.
-type Order = (i64, std::cmp::Reverse<usize>);
-
-/// A walk through the history: commits that wait, each with the paths that led to it.
-pub(super) struct Walk<'a> {
+/// Trees that were read last: the tree of a commit's parent is that of the next commit too.
+pub(super) struct Trees<'a> {
     objects: &'a git2::Repository,
     repository: &'a str,
-    visits: Visits,
-    queue: BinaryHeap<(Order, Oid)>,
-    waiting: BTreeMap<Oid, Paths>,
-    met: BTreeSet<Oid>,
-    steps: usize,
+    // What was used since the last time that `young` was full, and what was used before.
+    young: RefCell<BTreeMap<Oid, git2::Tree<'a>>>,
+    old: RefCell<BTreeMap<Oid, git2::Tree<'a>>>,
 }
 
-/// What became of paths at one commit.
-pub(super) struct Step {
-    /// Those that are as in no parent.
-    pub(super) changed: Paths,
-    /// Those that are as in a parent, by the first such one.
-    pub(super) unchanged: Vec<(Oid, Paths)>,
-}
-
-impl<'a> Walk<'a> {
-    /// A walk that has not started. Refused where the history is cut off, since whoever is beyond the cut would be
-    /// missed.
-    pub(super) fn new(
-        objects: &'a git2::Repository,
-        repository: &'a str,
-        visits: Visits,
-    ) -> Result<Self, GitError> {
-        if objects.is_shallow() {
-            return Err(GitError::Shallow {
-                repository: repository.to_owned(),
-            });
-        }
-        Ok(Self {
+impl<'a> Trees<'a> {
+    /// None yet.
+    pub(super) fn new(objects: &'a git2::Repository, repository: &'a str) -> Self {
+        Self {
             objects,
             repository,
-            visits,
-            queue: BinaryHeap::new(),
-            waiting: BTreeMap::new(),
-            met: BTreeSet::new(),
-            steps: 0,
-        })
-    }
-
-    /// Adds commits to those that wait.
-    pub(super) fn visit(
-        &mut self,
-        commits: impl IntoIterator<Item = (Oid, Paths)>,
-    ) -> Result<(), GitError> {
-        for (commit, paths) in commits {
-            let is_new = self.met.insert(commit);
-            if self.visits == Visits::Once && !is_new {
-                continue;
-            }
-            if let Some(waiting) = self.waiting.get_mut(&commit) {
-                waiting.add(paths);
-                continue;
-            }
-            let time = self.find(commit)?.time().seconds();
-            let order = (time, std::cmp::Reverse(self.steps));
-            self.steps += 1;
-            if self.steps > MAX_COMMITS {
-                return Err(GitError::TooMany {
-                    name: self.repository.to_owned(),
-                    what: "commits",
-                    limit: MAX_COMMITS,
-                });
-            }
-            self.queue.push((order, commit));
-            self.waiting.insert(commit, paths);
+            young: RefCell::default(),
+            old: RefCell::default(),
         }
-        Ok(())
     }
 
-    /// The newest commit that waits.
-    pub(super) fn next(&mut self) -> Result<Option<(git2::Commit<'a>, Paths)>, GitError> {
-        let Some((_, commit)) = self.queue.pop() else {
-            return Ok(None);
+    fn find(&self, oid: Oid) -> Result<git2::Tree<'a>, GitError> {
+        let known = self.young.borrow().get(&oid).cloned();
+        if let Some(tree) = known {
+            return Ok(tree);
+        }
+        let old = self.old.borrow().get(&oid).cloned();
+        let tree = match old {
+            Some(tree) => tree,
+            None => find_tree(self.objects, self.repository, oid)?,
         };
-        let paths = self.waiting.remove(&commit).unwrap_or_default();
-        Ok(Some((self.find(commit)?, paths)))
-    }
-
-    /// Tells the paths that a commit changed from those that it has from a parent. A path that is nowhere is in
-    /// neither set at a first commit.
-    pub(super) fn compare(
-        &self,
-        commit: &git2::Commit<'_>,
-        paths: Paths,
-    ) -> Result<Step, GitError> {
-        let tree = Some(commit.tree_id());
-        let mut changed = paths;
-        let mut unchanged = Vec::new();
-        if commit.parent_count() == 0 {
-            changed = changed.changed(self.objects, self.repository, tree, None)?;
+        let mut young = self.young.borrow_mut();
+        if young.len() >= MAX_TREES {
+            self.old.replace(std::mem::take(&mut young));
         }
-        for parent in commit.parent_ids() {
-            let before = Some(self.find(parent)?.tree_id());
-            let differs = changed.changed(self.objects, self.repository, tree, before)?;
-            changed.remove(&differs);
-            if !changed.is_empty() {
-                unchanged.push((parent, changed));
-            }
-            changed = differs;
-            if changed.is_empty() {
-                break;
-            }
-        }
-        Ok(Step { changed, unchanged })
-    }
-
-    /// Those of the paths that are as in no parent of a commit.
-    pub(super) fn changed(
-        &self,
-        commit: &git2::Commit<'_>,
-        paths: &Paths,
-    ) -> Result<Paths, GitError> {
-        let tree = Some(commit.tree_id());
-        let mut parents = commit.parent_ids();
-        let first = parents.next().map(|first| self.find(first)).transpose()?;
-        let first = first.map(|first| first.tree_id());
-        let mut changed = paths.changed(self.objects, self.repository, tree, first)?;
-        for parent in parents {
-            let before = Some(self.find(parent)?.tree_id());
-            changed = changed.changed(self.objects, self.repository, tree, before)?;
-        }
-        Ok(changed)
-    }
-
-    fn find(&self, commit: Oid) -> Result<git2::Commit<'a>, GitError> {
-        self.objects
-            .find_commit(commit)
-            .map_err(GitError::objects(self.repository, "reading the history"))
+        young.insert(oid, tree.clone());
+        Ok(tree)
     }
 }
 
@@ -261,33 +132,4 @@ fn content(tree: Option<&git2::Tree<'_>>, name: &str) -> Option<(i32, Oid)> {
 fn folder(content: Option<(i32, Oid)>) -> Option<Oid> {
     let (mode, oid) = content?;
     (EntryKind::of_mode(mode) == Some(EntryKind::Folder)).then_some(oid)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn paths() -> impl Strategy<Value = Vec<String>> {
-        proptest::collection::vec("[ab]{1,2}(/[ab]){0,2}", 0..8)
-    }
-
-    fn set(list: &[String]) -> Paths {
-        Paths::parse(list.iter().map(String::as_str)).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn a_set_less_some_and_with_them_again_is_the_set(all in paths(), some in paths()) {
-            let mut whole = set(&all);
-            whole.add(set(&some));
-            let mut rest = whole.clone();
-            rest.remove(&set(&some));
-            let kept = rest.to_list();
-            prop_assert!(kept.iter().all(|path| all.contains(path) && !some.contains(path)));
-            rest.add(set(&some));
-            prop_assert_eq!(rest, whole);
-        }
-    }
 }

@@ -67,7 +67,7 @@ pub fn status(context: &Context) -> Result<StatusReport> {
     let survey = engine.survey(&world, Vec::new())?.run;
     let mut asked = survey.slots;
     let mut slots = Vec::new();
-    for (slot, state) in &world.state().slots {
+    for (slot, state) in world.state().slots.iter() {
         let Some(target) = world.workspace(&slot.workspace) else {
             continue;
         };

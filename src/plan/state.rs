@@ -1,6 +1,7 @@
 //! What is where, and why: a fold over the entries of the ledger. It can always be thrown away and made again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -27,7 +28,7 @@ pub struct FoldError {
     pub reason: String,
 }
 
-/// Everything the ledger says, as of its last entry.
+/// Everything the ledger says, as of its last entry. Cheap to clone: what is large is shared until it changes.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     /// The number of entries.
@@ -41,13 +42,13 @@ pub struct State {
     /// The adoptions, oldest first, with their indices.
     pub adoptions: Vec<(u64, Adoption)>,
     /// The registrations of each version, oldest first, with their indices.
-    pub registrations: BTreeMap<VersionId, Vec<(u64, Registration)>>,
+    pub registrations: Arc<BTreeMap<VersionId, Vec<(u64, Registration)>>>,
     /// The slots that anything was promoted to.
-    pub slots: BTreeMap<Slot, SlotState>,
+    pub slots: Arc<BTreeMap<Slot, SlotState>>,
     /// The promotions that anything was recorded of.
-    pub promotions: BTreeMap<PromotionId, PromotionState>,
+    pub promotions: Arc<BTreeMap<PromotionId, PromotionState>>,
     /// The statements that were taken or refused: statement and signature file.
-    pub statements: BTreeSet<(Sha256, Sha256)>,
+    pub statements: Arc<BTreeSet<(Sha256, Sha256)>>,
     /// The digests that somebody marked bad, with who and why.
     pub marked_bad: BTreeMap<TreeDigest, Vec<(PrincipalName, String)>>,
 }
@@ -205,8 +206,7 @@ impl State {
                 self.take_statement(*statement, *signature)
             }
             Event::Decided(judgement) => {
-                let promotion = self
-                    .promotions
+                let promotion = Arc::make_mut(&mut self.promotions)
                     .entry(judgement.promotion.id.clone())
                     .or_default();
                 promotion.judgement = Some((index, judgement.clone()));
@@ -263,8 +263,7 @@ impl State {
         index: u64,
         registration: &Registration,
     ) -> Result<(), String> {
-        let known = self
-            .registrations
+        let known = Arc::make_mut(&mut self.registrations)
             .entry(registration.version.clone())
             .or_default();
         if known
@@ -285,8 +284,7 @@ impl State {
         self.inbox = Some(receipt.inbox.clone());
         match &receipt.said {
             Said::Approval(approval) => {
-                let promotion = self
-                    .promotions
+                let promotion = Arc::make_mut(&mut self.promotions)
                     .entry(approval.binding.promotion.clone())
                     .or_default();
                 promotion.statements.push((time, receipt.clone()));
@@ -302,7 +300,7 @@ impl State {
     }
 
     fn take_statement(&mut self, statement: Sha256, signature: Sha256) -> Result<(), String> {
-        if self.statements.insert((statement, signature)) {
+        if Arc::make_mut(&mut self.statements).insert((statement, signature)) {
             Ok(())
         } else {
             Err("the statement is in the ledger already".to_owned())
@@ -321,7 +319,9 @@ impl State {
         if !allowed {
             return Err("no decision permits it".to_owned());
         }
-        let slot = self.slots.entry(intent.promotion.slot.clone()).or_default();
+        let slot = Arc::make_mut(&mut self.slots)
+            .entry(intent.promotion.slot.clone())
+            .or_default();
         if slot.live.is_some() {
             return Err(format!(
                 "another attempt is at work on `{}`",
@@ -332,8 +332,7 @@ impl State {
             return Err("it replaces something else than the slot holds".to_owned());
         }
         slot.live = Some(intent.promotion.id.clone());
-        let promotion = self
-            .promotions
+        let promotion = Arc::make_mut(&mut self.promotions)
             .entry(intent.promotion.id.clone())
             .or_default();
         if promotion.is_over() {
@@ -355,8 +354,7 @@ impl State {
         promotion: &PromotionId,
         takeover: &Takeover<'_>,
     ) -> Result<(), String> {
-        let live = self
-            .promotions
+        let live = Arc::make_mut(&mut self.promotions)
             .get_mut(promotion)
             .and_then(|promotion| promotion.live.as_mut());
         let Some(live) = live.filter(|live| live.attempt == *takeover.superseded) else {
@@ -381,8 +379,7 @@ impl State {
         entry: &Entry,
         outcome: &Outcome,
     ) -> Result<(), String> {
-        let promotion = self
-            .promotions
+        let promotion = Arc::make_mut(&mut self.promotions)
             .entry(outcome.promotion.id.clone())
             .or_default();
         let is_live = promotion.live.as_ref().is_some_and(|live| {
@@ -395,8 +392,7 @@ impl State {
         }
         promotion.live = None;
         promotion.outcome = Some((index, entry.recorded_at, outcome.clone()));
-        let slot = self
-            .slots
+        let slot = Arc::make_mut(&mut self.slots)
             .entry(outcome.promotion.slot.clone())
             .or_default();
         slot.live = None;

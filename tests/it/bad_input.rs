@@ -130,7 +130,10 @@ fn the_digest_is_what_coreutils_print() {
         "-[a-z]{1,4}",
         "\\.[a-z]{1,5}"
     ];
-    let is_name = |name: &String| name != "." && name != ".." && !name.eq_ignore_ascii_case(".git");
+    // sha256sum takes a file called `-` for its standard input.
+    let is_name = |name: &String| {
+        !["-", ".", ".."].contains(&name.as_str()) && !name.eq_ignore_ascii_case(".git")
+    };
     let path = proptest::collection::vec(part.prop_filter("a name", is_name), 1..4);
     let files =
         proptest::collection::vec((path, proptest::collection::vec(any::<u8>(), 0..40)), 1..12);

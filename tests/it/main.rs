@@ -25,6 +25,7 @@ mod organisation;
 mod patterns;
 mod readme;
 mod records;
+mod remembered;
 mod remotes;
 mod rust_text;
 mod story;

@@ -116,25 +116,19 @@ fn history_of_paths_is_that_of_git_log() {
         let repository = bench.init("r");
         random_history(&bench, seed);
         let from = bench.head("r");
-        let last = repository.last_changes(&PATHS, from).unwrap();
-        let authors = repository.authors_of(&PATHS, from).unwrap();
+        let origins = repository.origins(&PATHS, from).unwrap();
         for path in PATHS {
             let theirs = log_of(&bench, "%H", path, &[]);
-            let ours = last.get(path).map(Oid::to_string);
+            let ours = origins.get(path).and_then(|origin| origin.commit);
             assert_eq!(
-                ours.as_ref(),
+                ours.map(|commit| commit.to_string()).as_ref(),
                 theirs.first(),
                 "seed {seed}, last change of {path}"
             );
-            let alone = repository.last_change(path, from).unwrap();
-            assert_eq!(alone.map(|info| info.id.to_string()), ours);
-            let log = repository.log(path, from, 1000).unwrap();
-            let log: Vec<String> = log.iter().map(|info| info.id.to_string()).collect();
-            assert_eq!(log, theirs, "seed {seed}, log of {path}");
-            let short = repository.log(path, from, 2).unwrap();
-            assert_eq!(short.len(), theirs.len().min(2));
+            let alone = repository.origins(&[path], from).unwrap().remove(path);
+            assert_eq!(alone.as_ref(), origins.get(path), "seed {seed}, {path}");
             let touched = log_of(&bench, "%ae", path, &["--full-history", "--no-merges"]);
-            let ours = authors.get(path).cloned().unwrap_or_default();
+            let ours = alone.unwrap_or_default().authors;
             assert!(touched.iter().all(|email| ours.contains(email)), "{path}");
             let all = log_of(&bench, "%ae", path, &["--full-history", "-m"]);
             assert!(ours.iter().all(|email| all.contains(email)), "{path}");
@@ -164,51 +158,14 @@ fn of_a_change_made_on_two_sides_the_first_parents_counts_and_both_are_authors()
         let from = bench.head("r");
         let expected = bench.git("r", &["rev-parse", first]);
         let theirs = bench.git("r", &["log", "-1", "--format=%H", "--", "a"]);
-        let ours = repository.last_changes(&["a"], from).unwrap();
+        let ours = &repository.origins(&["a"], from).unwrap()["a"];
         assert_eq!(
-            (ours["a"].to_string(), theirs),
+            (ours.commit.unwrap().to_string(), theirs),
             (expected.clone(), expected)
         );
-        let authors = &repository.authors_of(&["a"], from).unwrap()["a"];
         let all = ["ann@example.com", "bob@example.com", "cleo@example.com"];
-        assert!(authors.iter().eq(all.iter()), "{authors:?}");
+        assert!(ours.authors.iter().eq(all.iter()), "{ours:?}");
     }
-}
-
-#[test]
-fn the_log_of_two_sides_is_sorted_by_date() {
-    let bench = Bench::new();
-    let repository = bench.init("r");
-    bench.write("r/a", "1");
-    bench.commit_all("r", "start");
-    for (branch, times) in [("left", [100, 400]), ("right", [200, 300])] {
-        bench.git("r", &["checkout", "--quiet", "-b", branch, "main"]);
-        for time in times {
-            bench.write("r/a", &time.to_string());
-            let arguments = ["commit", "--quiet", "-a", "-m", branch];
-            bench.git_as("bob", 1_700_000_000 + time, "r", &arguments);
-        }
-    }
-    bench.git(
-        "r",
-        &["merge", "--quiet", "--strategy=ours", "--no-commit", "left"],
-    );
-    bench.write("r/a", "both");
-    bench.git_as(
-        "ann",
-        1_700_000_500,
-        "r",
-        &["commit", "--quiet", "-a", "-m", "both"],
-    );
-    let log = repository.log("a", bench.head("r"), 9).unwrap();
-    let ours: Vec<String> = log.iter().map(|info| info.id.to_string()).collect();
-    let theirs = bench.git("r", &["log", "--format=%H", "--", "a"]);
-    assert_eq!(ours, theirs.lines().collect::<Vec<_>>());
-    let times: Vec<i64> = log
-        .iter()
-        .map(|info| info.time.as_second() % 1000)
-        .collect();
-    assert_eq!(times, [500, 400, 300, 200, 100, 0]);
 }
 
 #[test]
@@ -238,17 +195,13 @@ fn a_history_that_is_cut_off_is_refused_until_the_rest_is_fetched() {
     bench.clone("origin", "r", &["--depth", "1"]);
     let alone = bench.open("r", Remote::None);
     let head = bench.head("r");
-    for error in [
-        alone.last_changes(&["a"], head).unwrap_err(),
-        alone.authors_of(&["a"], head).unwrap_err(),
-        alone.log("a", head, 1).unwrap_err(),
-    ] {
-        assert!(matches!(error, GitError::Shallow { .. }), "{error}");
-    }
+    let error = alone.origins(&["a"], head).unwrap_err();
+    assert!(matches!(error, GitError::Shallow { .. }), "{error}");
     let named = Remote::Named("origin".to_owned());
     let repository = bench.open("r", named);
     assert_eq!(repository.fetch(&["main"]).unwrap()["main"], Some(head));
-    assert_eq!(repository.last_changes(&["a"], head).unwrap()["a"], first);
+    let origins = repository.origins(&["a"], head).unwrap();
+    assert_eq!(origins["a"].commit, Some(first));
     assert!(repository.is_ancestor(first, head).unwrap());
 }
 

@@ -115,6 +115,7 @@ fn list_raw(repository: &Repository, tree: Oid) -> Result<Vec<Entry>, GitError> 
         repository: repository.clone(),
         commit: tree,
         tree,
+        listing: std::sync::Arc::default(),
     };
     snapshot.list("")
 }

@@ -20,6 +20,16 @@ pub const TRUST_INDEX_PATH: &str = "trust/index.yaml";
 /// The path of the keys that may sign commits and tags, as `ssh-keygen` reads them.
 pub const ALLOWED_SIGNERS_PATH: &str = "trust/allowed_signers";
 
+/// Where governed files and the trust files are: a file and folders.
+pub const GOVERNED_PATHS: [&str; 6] = [
+    TOPOLOGY_PATH,
+    "workspaces",
+    "datasets",
+    "policies",
+    "freezes",
+    "trust",
+];
+
 /// What a file of the promotion repository is, by its path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -93,6 +103,29 @@ impl Place {
             | Self::TrustRootSignature(_)
             | Self::TrustIndex
             | Self::TrustIndexSignature(_) => false,
+        }
+    }
+
+    /// Whether the file says nothing that can be read by itself: signatures, and the keys that check them.
+    #[must_use]
+    pub const fn is_opaque(&self) -> bool {
+        match self {
+            Self::VersionSignature(_)
+            | Self::ReleaseSignature(_)
+            | Self::TrustRootSignature(_)
+            | Self::TrustIndexSignature(_)
+            | Self::AllowedSigners => true,
+            Self::Topology
+            | Self::Workspace(_)
+            | Self::Dataset(_)
+            | Self::Artifact(_)
+            | Self::Version(_)
+            | Self::Checksums(_)
+            | Self::Release(_)
+            | Self::Policy(_)
+            | Self::Freeze(_)
+            | Self::TrustRoot
+            | Self::TrustIndex => false,
         }
     }
 }

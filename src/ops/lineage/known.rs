@@ -41,7 +41,7 @@ impl Known {
         let mut versions: BTreeMap<VersionId, VersionSpec> = of_git
             .map(|(id, version)| (id.clone(), version.document.value.spec.clone()))
             .collect();
-        for (id, registrations) in &book.state().registrations {
+        for (id, registrations) in book.state().registrations.iter() {
             if let (false, Some((index, last))) = (versions.contains_key(id), registrations.last())
             {
                 let path = record::evidence_path(last.manifest, "yaml");

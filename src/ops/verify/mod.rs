@@ -115,7 +115,7 @@ pub fn verify(context: &Context, request: &VerifyRequest) -> Result<VerifyReport
             } else {
                 context.clone()
             };
-            let mut engine = context.observer()?;
+            let mut engine = context.observer()?.verifying_everything();
             match engine.open_ledger() {
                 Ok(book) => report.check(book, request, &pins),
                 Err(EngineError::Book(error)) => report.cannot_open(error)?,

@@ -1,29 +1,25 @@
 //! The ledger, read: lines verified, entries folded into a state, trust roots followed from the first one on.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod adoption;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::attest::engine_key::EnginePublicKey;
 use crate::diagnostic::Diagnostic;
-use crate::engine::people::People;
 use crate::engine::record::{self, RecordError, TrustedEngine};
-use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
+use crate::engine::trust::TrustProblem;
+use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key::{KeyError, Verifier};
 use crate::ledger::log::{LedgerError, Log};
-use crate::ledger::signer::Signer;
-use crate::ledger::store::{Store, StoreError};
-use crate::manifest::layout::{
-    Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, path_of_principal_signature,
-};
+use crate::ledger::store::{Head, Store, StoreError};
+use crate::manifest::layout::{Place, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
-use crate::manifest::trust_index::{TrustIndex, TrustIndexSpec};
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
-use crate::model::approval::TRUST_NAMESPACE;
-use crate::model::digest::{Sha256, TreePath};
-use crate::model::event::{Adoption, Entry, Event, SignatureRef};
-use crate::model::id::PrincipalName;
+use crate::model::digest::Sha256;
+use crate::model::event::{Entry, Event};
 use crate::plan::state::{FoldError, State};
 
 /// Why a ledger cannot be believed, or read.
@@ -91,14 +87,17 @@ pub enum BookError {
 #[derive(Debug)]
 pub struct Book {
     log: Log,
+    /// How many of the first lines were verified here before, so that their signatures need not be checked again.
+    verified: u64,
     entries: Vec<Entry>,
     state: State,
     root: Option<Arc<TrustRootSpec>>,
 }
 
 impl Book {
-    /// Opens a ledger and reads it whole. `start` is the trust root that an empty ledger would begin with; without a
-    /// signer the ledger can be read alone.
+    /// Opens a ledger and reads it whole. `start` is the trust root that an empty ledger would begin with. `seen` is the
+    /// checkpoint of the last time that all of it was verified on this machine, kept where nobody else can write: the
+    /// same lines are as good as they were then.
     ///
     /// # Errors
     ///
@@ -106,13 +105,16 @@ impl Book {
     pub fn open(
         mut store: Box<dyn Store>,
         start: Option<&TrustRootSpec>,
-        signer: Option<Signer>,
+        seen: Option<&[u8]>,
     ) -> Result<Self, BookError> {
         let first = first_root(store.as_mut())?;
         let root = first.as_ref().or(start).ok_or(BookError::NoRoot)?;
         let verifier: Verifier = root.ledger.key.parse()?;
-        let log = Log::open(store, verifier, signer)?;
+        let log = Log::open(store, verifier, None)?;
+        let seen = seen.and_then(|seen| Checkpoint::open(seen, log.verifier()).ok());
+        let seen = seen.filter(|seen| log.check_pinned(seen).is_ok());
         let mut book = Self {
+            verified: seen.map_or(0, |seen| seen.size),
             log,
             entries: Vec::new(),
             state: State::default(),
@@ -211,8 +213,14 @@ impl Book {
         let numbered: Vec<(u64, &Vec<u8>)> = (u64::try_from(from).unwrap_or(u64::MAX)..)
             .zip(lines)
             .collect();
+        let verified = self.verified;
         let open = |(index, line): &(u64, &Vec<u8>)| {
-            record::open(line, &engines).map_err(|source| BookError::Record {
+            let entry = if *index < verified {
+                record::peek(line)
+            } else {
+                record::open(line, &engines)
+            };
+            entry.map_err(|source| BookError::Record {
                 index: *index,
                 source,
             })
@@ -238,106 +246,6 @@ impl Book {
         self.state.apply(&entry)?;
         self.entries.push(entry);
         Ok(())
-    }
-
-    /// Judges an adoption again, from the evidence alone.
-    fn check_adoption(
-        &self,
-        index: u64,
-        adoption: &Adoption,
-        entry: &Entry,
-    ) -> Result<TrustRootSpec, BookError> {
-        let root = self.load_root(index, adoption.root)?;
-        let (index_spec, index_bytes) = self.load_index(index, adoption.index)?;
-        let root_bytes = root.source.text.as_bytes();
-        let signers = |signed: (&str, Sha256, &[u8]), root: &TrustRootSpec| {
-            self.load_signers((index, adoption), signed, root)
-        };
-        let signed_root = (TRUST_ROOT_PATH, adoption.root, root_bytes);
-        let signed_index = (TRUST_INDEX_PATH, adoption.index, index_bytes.as_slice());
-        let before = self.root.as_deref();
-        let before = before.map(|root| signers(signed_root, root)).transpose()?;
-        let candidate = Candidate {
-            commit: &adoption.commit,
-            root: Signed {
-                spec: &root.value.spec,
-                sha256: adoption.root,
-                signers: signers(signed_root, &root.value.spec)?,
-            },
-            root_signers_before: before.unwrap_or_default(),
-            index: Signed {
-                spec: &index_spec,
-                sha256: adoption.index,
-                signers: signers(signed_index, &root.value.spec)?,
-            },
-            files: &adoption.files,
-        };
-        let in_force = self
-            .state
-            .adoption()
-            .zip(self.root.as_deref())
-            .map(|(adoption, root)| InForce { adoption, root });
-        let judged = trust::judge(&candidate, in_force, entry.recorded_at)
-            .map_err(|problems| BookError::Adoption { index, problems })?;
-        // What was signed decides, not what the engine wrote of it: a version that it made up could let an old one back.
-        if judged.as_ref() == Some(adoption) {
-            Ok(root.value.spec)
-        } else {
-            Err(BookError::Misstated { index })
-        }
-    }
-
-    fn load_root(
-        &self,
-        index: u64,
-        sha256: Sha256,
-    ) -> Result<crate::manifest::yaml::Document<TrustRoot>, BookError> {
-        let bytes = self.evidence(index, sha256, &record::evidence_path(sha256, "yaml"))?;
-        parse_manifest(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes)
-            .map_err(|diagnostics| BookError::TrustFile { index, diagnostics })
-    }
-
-    fn load_index(
-        &self,
-        index: u64,
-        sha256: Sha256,
-    ) -> Result<(TrustIndexSpec, Vec<u8>), BookError> {
-        let bytes = self.evidence(index, sha256, &record::evidence_path(sha256, "yaml"))?;
-        let document = parse_manifest::<TrustIndex>(&Place::TrustIndex, TRUST_INDEX_PATH, &bytes);
-        Ok((
-            document
-                .map_err(|diagnostics| BookError::TrustFile { index, diagnostics })?
-                .value
-                .spec,
-            bytes,
-        ))
-    }
-
-    /// The principals whose recorded signatures of a trust file are good, by the keys of a root.
-    fn load_signers(
-        &self,
-        (index, adoption): (u64, &Adoption),
-        (path, sha256, bytes): (&str, Sha256, &[u8]),
-        root: &TrustRootSpec,
-    ) -> Result<BTreeMap<PrincipalName, (TreePath, SignatureRef)>, BookError> {
-        let people = People::of(root);
-        let mut signers = BTreeMap::new();
-        for (file, signature) in adoption
-            .signatures
-            .iter()
-            .filter(|(file, _)| file.as_str().starts_with(path))
-        {
-            let evidence = record::signature_path(sha256, "yaml", &signature.key);
-            let armored = self.evidence(index, signature.sha256, &evidence)?;
-            let signer = people.verify(TRUST_NAMESPACE, bytes, &armored).ok();
-            let signer = signer.filter(|signer| {
-                let named = path_of_principal_signature(path, &signer.principal);
-                signer.key == signature.key && file.as_str() == named
-            });
-            signers
-                .extend(signer.map(|signer| (signer.principal, (file.clone(), signature.clone()))));
-        }
-        Ok(signers)
     }
 }
 
@@ -374,7 +282,11 @@ fn first_root(store: &mut dyn Store) -> Result<Option<TrustRootSpec>, BookError>
     if head.size == 0 {
         return Ok(None);
     }
-    let lines = store.read(&head, 0)?;
+    let first = Head {
+        size: 1,
+        ..head.clone()
+    };
+    let lines = store.read(&first, 0)?;
     let entry = record::peek(lines.first().map_or(&[], Vec::as_slice))
         .map_err(|source| BookError::Record { index: 0, source })?;
     let Event::Adopted(adoption) = entry.event else {
