@@ -56,6 +56,8 @@ pub struct Settings {
     pub log_key: Option<SecretRef>,
     /// The SSH key of the person, or its public half when an agent holds it.
     pub signing_key: Option<PathBuf>,
+    /// A checkpoint that was kept elsewhere, which the ledger must go on from.
+    pub pinned: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -68,6 +70,7 @@ impl Default for Settings {
             engine_key: None,
             log_key: None,
             signing_key: None,
+            pinned: None,
         }
     }
 }
@@ -195,6 +198,7 @@ impl Context {
             branch: self.settings.branch.clone(),
             base,
             state,
+            pinned: self.settings.pinned.clone(),
         })
     }
 

@@ -142,6 +142,10 @@ struct Cli {
     #[arg(long, global = true, env = "PROMOTE_SIGNING_KEY", value_name = "FILE")]
     signing_key: Option<PathBuf>,
 
+    /// A checkpoint that was kept elsewhere, which the ledger must go on from; `promote verify` writes one
+    #[arg(long, global = true, env = "PROMOTE_PINNED", value_name = "FILE")]
+    pinned: Option<PathBuf>,
+
     /// Say more on standard error; twice for everything
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -230,6 +234,7 @@ fn context(cli: &Cli) -> Context {
         engine_key: cli.engine_key.clone(),
         log_key: cli.log_key.clone(),
         signing_key: cli.signing_key.clone(),
+        pinned: cli.pinned.clone(),
     };
     Context {
         clock: Arc::new(SystemClock),

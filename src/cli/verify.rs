@@ -30,10 +30,6 @@ pub(crate) struct Args {
     #[arg(long)]
     offline: bool,
 
-    /// A checkpoint that was kept elsewhere, which the ledger must go on from
-    #[arg(long, value_name = "FILE")]
-    pinned: Option<PathBuf>,
-
     /// Keep the newest checkpoint in a file; one that is there is held against the ledger first
     #[arg(long, value_name = "FILE")]
     write_checkpoint: Option<PathBuf>,
@@ -52,7 +48,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
     let request = VerifyRequest {
         ledger: args.ledger.clone(),
         is_offline: args.offline,
-        pinned: args.pinned.clone(),
+        pinned: context.settings.pinned.clone(),
         write_checkpoint: args.write_checkpoint.clone(),
         root: args.root,
     };

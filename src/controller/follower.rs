@@ -107,6 +107,7 @@ mod tests {
             branch: "main".to_owned(),
             base: folder.to_owned(),
             state: folder.join("state"),
+            pinned: None,
         };
         let clock = ManualClock::new("2026-06-01T12:00:00Z".parse().unwrap());
         Engine::new(Arc::new(clock), repository, places, keys, Arc::new(Silent))

@@ -4,7 +4,7 @@
 //! remembers more can tell, so that whoever can write to branches cannot take back what an engine has seen.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Engine;
 use crate::engine::book::Book;
@@ -23,15 +23,24 @@ impl Engine {
     ///
     /// When it does not, or what was kept is not a checkpoint.
     pub(crate) fn check_memory(&self, seen: Option<&[u8]>, book: &Book) -> Result<(), EngineError> {
-        let Some(seen) = seen else {
+        seen.map_or(Ok(()), |seen| check(&self.memory_path(), seen, book))
+    }
+
+    /// Checks that a ledger continues the checkpoint that was named, if one was.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or the file cannot be read or is not a checkpoint.
+    pub(crate) fn check_pin(&self, book: &Book) -> Result<(), EngineError> {
+        let Some(path) = &self.places.pinned else {
             return Ok(());
         };
-        let seen = parse(seen).map_err(LedgerError::from);
-        seen.and_then(|seen| book.log().check_pinned(&seen))
-            .map_err(|source| EngineError::SetBack {
-                path: self.memory_path().display().to_string(),
+        let pinned =
+            durable::read_bounded(path, MAX_NOTE_BYTES).map_err(|source| EngineError::File {
+                path: path.display().to_string(),
                 source,
-            })
+            })?;
+        check(path, &pinned, book)
     }
 
     /// Keeps the newest checkpoint. That it cannot be kept stops nobody: the ledger itself is sound.
@@ -89,6 +98,15 @@ impl Engine {
             .join("seen")
             .join(format!("{key}.checkpoint"))
     }
+}
+
+fn check(path: &Path, seen: &[u8], book: &Book) -> Result<(), EngineError> {
+    let seen = parse(seen).map_err(LedgerError::from);
+    seen.and_then(|seen| book.log().check_pinned(&seen))
+        .map_err(|source| EngineError::SetBack {
+            path: path.display().to_string(),
+            source,
+        })
 }
 
 fn parse(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {

@@ -81,6 +81,9 @@ pub struct Places {
     pub base: PathBuf,
     /// A folder of the engine's own, for staged bytes, locks and caches.
     pub state: PathBuf,
+    /// A checkpoint that was kept elsewhere, which the ledger must go on from. Who keeps no state from run to run needs
+    /// one: the repository alone cannot tell that it names another ledger than before.
+    pub pinned: Option<PathBuf>,
 }
 
 /// Is told when a step of an attempt is done. Tests break things there.
@@ -315,6 +318,7 @@ impl Engine {
         let verified = seen.as_deref().filter(|_| self.may_trust_memory());
         let mut book = Book::open(store, self.start.as_ref(), verified)?;
         self.check_memory(seen.as_deref(), &book)?;
+        self.check_pin(&book)?;
         // Only now, so that a look that fails here does not cost the key.
         if let Some(signer) = self.signer.take() {
             book.log_mut().sign_with(signer);

@@ -80,6 +80,7 @@ pub fn init(context: &Context, request: &InitRequest) -> Result<InitReport> {
         repository: directory.display().to_string(),
         remote: Some("none".to_owned()),
         signing_key: Some(signing_key.clone()),
+        pinned: None,
         ..context.settings.clone()
     };
     let context = Context {

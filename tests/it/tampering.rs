@@ -477,3 +477,35 @@ fn a_repository_with_a_ledger_cannot_be_sent_to_an_empty_one() {
     );
     assert!(!organisation.path("elsewhere").exists());
 }
+
+/// Where ledgers are directories, only who remembers, or was told, can know that there was another one.
+#[test]
+fn an_engine_without_memory_is_told_which_ledger_to_go_on_from() {
+    let organisation = Organisation::with_directory_ledger();
+    let checkpoint = organisation.path("kept.checkpoint");
+    let kept = checkpoint.to_str().unwrap();
+    organisation
+        .as_person("dana", &["verify", "--write-checkpoint", kept])
+        .expect_code(0);
+    make_ready(&organisation, "1.0.0");
+    let run = |name: &str| {
+        let mut command = organisation.command("ada");
+        command
+            .env("PROMOTE_STATE", organisation.path(name))
+            .env("PROMOTE_PINNED", kept)
+            .arg("apply");
+        answer(&mut command)
+    };
+    run("a-machine").expect_code(0);
+    assert_eq!(organisation.served("qa").as_deref(), Some("1.0.0"));
+
+    organisation.edit("promote.yaml", "path: ../ledger", "path: ../elsewhere");
+    organisation.commit_all("dana", "the ledger is elsewhere now");
+    let refused = run("another-machine").expect_code(3);
+    assert!(
+        refused.stderr.contains("kept.checkpoint` vouches for"),
+        "{}",
+        refused.all()
+    );
+    assert!(!organisation.path("elsewhere").exists());
+}

@@ -145,6 +145,7 @@ impl TestOrganisation {
             branch: MAIN.to_owned(),
             base: self.repository_path(),
             state: self.folder().join("state"),
+            pinned: None,
         };
         let clock = Arc::new(self.clock.clone());
         Engine::new(

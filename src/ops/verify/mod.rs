@@ -115,6 +115,9 @@ pub fn verify(context: &Context, request: &VerifyRequest) -> Result<VerifyReport
             } else {
                 context.clone()
             };
+            // What is pinned is held against it here, and told of in the report.
+            let mut context = context;
+            context.settings.pinned = None;
             let mut engine = context.observer()?.verifying_everything();
             match engine.open_ledger() {
                 Ok(book) => report.check(book, request, &pins),
