@@ -95,6 +95,7 @@ fn show(draft: &Draft, answer: &Answer) -> String {
     let word = match answer.decision {
         ApprovalDecision::Approve => "approve",
         ApprovalDecision::Reject => "reject",
+        ApprovalDecision::Withdraw => "take back what you said of",
     };
     page.mark(
         Tone::Strong,

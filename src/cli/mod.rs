@@ -27,6 +27,7 @@ pub enum Exit {
     Code(u8),
 }
 
+mod act;
 mod names;
 mod render;
 
@@ -49,26 +50,34 @@ macro_rules! commands {
 }
 
 commands! {
+    abort => Abort,
     apply => Apply,
     approve => Approve,
     check => Check,
     completions => Completions,
+    declassify => Declassify,
     demo => Demo,
     digest => Digest,
     explain => Explain,
     history => History,
+    hold => Hold,
     init => Init,
     lineage => Lineage,
     mark_bad => MarkBad,
+    overrule => Override,
     plan => Plan,
     register => Register,
     reject => Reject,
     request => Request,
+    resume => Resume,
+    retry => Retry,
+    review => Review,
     rollback => Rollback,
     status => Status,
     trust => Trust,
     verify => Verify,
     watch => Watch,
+    withdraw => Withdraw,
 }
 
 /// Promotes machine-learning artifacts from dev to prod

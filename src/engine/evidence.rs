@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::attest::ssh::commit::GIT_NAMESPACE;
 use crate::engine::Engine;
+use crate::engine::acts;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
@@ -241,7 +242,6 @@ impl Engine {
             ledger: world.ledger.clone(),
             policy: policy_digest(&policies.gates(), rollback.as_ref()),
             rollback,
-            target,
             groups: world.people.groups().clone(),
             approvals: approvals(world.state(), &world.people, &promotion.id),
             inbox: world.inbox,
@@ -255,7 +255,17 @@ impl Engine {
             }),
             marked_bad: marked_bad(world.state(), promotion.digest),
             request: self.request_facts(world, release_path, promotion)?,
+            acts: acts::facts(
+                world.state(),
+                &world.people,
+                &world.manifests.topology.value.spec,
+                promotion,
+                (version.label.as_ref(), &target),
+            ),
+            bypass: acts::stricter_bypass(policies.all()),
+            lifters: acts::lifters(policies.all()),
             version,
+            target,
         })
     }
 
@@ -319,6 +329,7 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
             .labels
             .get(promotion.digest)
             .map(|known| known.label.clone()),
+        basis: world.labels.get(promotion.digest).map(|known| known.basis),
         lineage_gaps: gaps(world, &id),
         metrics: spec.map(|spec| spec.metrics.clone()).unwrap_or_default(),
         card,
@@ -411,7 +422,7 @@ pub(crate) fn approvals(
                 groups_at_receipt: receipt.groups.clone(),
                 key_is_trusted: people.owner(&receipt.key) == Some(&receipt.signer),
             }),
-            Said::MarkBad(_) => None,
+            Said::MarkBad(_) | Said::Act(_) => None,
         };
     known.statements.iter().filter_map(facts).collect()
 }

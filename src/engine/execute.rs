@@ -179,6 +179,7 @@ impl Engine {
             let permit = match permit(
                 promotion.digest,
                 &label.label,
+                &world.lowered(promotion.digest, facts),
                 &Origin::Workspace(from),
                 facts,
             ) {

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::engine::people::{People, Signer};
 use crate::engine::record;
+use crate::model::act::Act;
 use crate::model::approval::{APPROVAL_NAMESPACE, APPROVAL_TYPE, Approval, MARK_BAD_TYPE, MarkBad};
 use crate::model::attestation::{STATEMENT_TYPE, Statement};
 use crate::model::digest::{Sha256, TreeDigest};
@@ -90,9 +92,14 @@ pub fn pair_files(paths: &[String]) -> Vec<(Sha256, String, Vec<String>)> {
 #[must_use]
 pub fn order(found: &Found) -> (Option<Timestamp>, bool, Sha256) {
     let said = serde_json::from_slice::<Dated>(&found.statement).ok();
-    let issued_at = said.as_ref().map(|dated| dated.predicate.issued_at);
-    let is_rejection =
-        said.is_some_and(|dated| dated.predicate.decision.as_deref() == Some(REJECT));
+    let (issued_at, is_rejection) = match said.map(|dated| dated.predicate) {
+        Some(DatedPredicate::Answer {
+            issued_at,
+            decision,
+        }) => (Some(issued_at), decision.as_deref() == Some(REJECT)),
+        Some(DatedPredicate::Act { signing }) => (Some(signing.issued_at), false),
+        None => (None, false),
+    };
     (issued_at, is_rejection, found.name)
 }
 
@@ -191,8 +198,30 @@ pub fn read(statement: &[u8], signer: &Signer, ledger: &str) -> Result<Said, Str
             )?;
             Ok(Said::MarkBad(mark))
         }
-        other => Err(format!("nothing is known of statements of type `{other}`")),
+        other => match Act::TYPES.iter().find(|(_, known)| *known == other) {
+            Some((word, _)) => read_act(word, statement, signer, ledger),
+            None => Err(format!("nothing is known of statements of type `{other}`")),
+        },
     }
+}
+
+/// Reads an act: the word for it says what the predicate has to be.
+fn read_act(word: &str, statement: &[u8], signer: &Signer, ledger: &str) -> Result<Said, String> {
+    let said: Statement<Value> = parse(statement)?;
+    let act = serde_json::json!({ "act": word, "of": said.predicate });
+    let act: Act = serde_json::from_value(act)
+        .map_err(|error| format!("it is not what its type says: {error}"))?;
+    let is_about =
+        matches!(said.subject.as_slice(), [subject] if subject.digest == act.subject().digest);
+    if !is_about {
+        return Err("its subject is another digest than its predicate names".to_owned());
+    }
+    let signing = act.signing();
+    check_origin(&signing.principal, &signing.ledger, signer, ledger)?;
+    if signing.reason.trim().is_empty() {
+        return Err("it gives no reason".to_owned());
+    }
+    Ok(Said::Act(Box::new(act)))
 }
 
 /// The word for a rejection in a statement.
@@ -204,11 +233,23 @@ struct Dated {
 }
 
 #[derive(Deserialize)]
-struct DatedPredicate {
+#[serde(untagged)]
+enum DatedPredicate {
+    Answer {
+        #[serde(rename = "issuedAt")]
+        issued_at: Timestamp,
+        #[serde(default)]
+        decision: Option<String>,
+    },
+    Act {
+        signing: DatedSigning,
+    },
+}
+
+#[derive(Deserialize)]
+struct DatedSigning {
     #[serde(rename = "issuedAt")]
     issued_at: Timestamp,
-    #[serde(default)]
-    decision: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -235,6 +276,15 @@ fn check<P>(
     if !is_about {
         return Err("its subject is another digest than its predicate names".to_owned());
     }
+    check_origin(principal, origin, signer, ledger)
+}
+
+fn check_origin(
+    principal: &PrincipalName,
+    origin: &str,
+    signer: &Signer,
+    ledger: &str,
+) -> Result<(), String> {
     if *principal != signer.principal {
         return Err(format!(
             "it says it is by `{principal}`, and is signed by `{}`",

@@ -13,6 +13,7 @@ use crate::engine::people::{People, Signer};
 use crate::engine::record;
 use crate::engine::world::World;
 use crate::flow::closure::{Basis, Explained, Labels, Registration};
+use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
 use crate::git::snapshot::Snapshot;
 use crate::manifest::layout::{Place, path_of_checksums, path_of_signature};
@@ -371,7 +372,7 @@ fn record_fresh(
         producer,
         signature,
         label: known.label.clone(),
-        violation: check_label(&known.label, &facts)
+        violation: check_label(&known.label, &Lowered::nothing(), &facts)
             .err()
             .map(|denial| denial.to_string()),
     }))?;

@@ -18,16 +18,13 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             let loc = policy.at(format!("/spec/gates/{index}/{path}").trim_end_matches('/'));
             problems.push(Diagnostic::error("gate-parameter", loc, error.message));
         }
-        if let Some(error) = spec
-            .rollback
-            .as_ref()
-            .and_then(|rollback| check_quorum(&rollback.quorum).err())
-        {
-            problems.push(Diagnostic::error(
-                "gate-parameter",
-                policy.at("/spec/rollback/quorum"),
-                error.message,
-            ));
+        let rollback = spec.rollback.as_ref().map(|spec| ("rollback", &spec.quorum));
+        let bypass = spec.bypass.as_ref().map(|spec| ("override", &spec.quorum));
+        for (field, quorum) in rollback.into_iter().chain(bypass) {
+            if let Err(error) = check_quorum(quorum) {
+                let loc = policy.at(&format!("/spec/{field}/quorum"));
+                problems.push(Diagnostic::error("gate-parameter", loc, error.message));
+            }
         }
     }
     for freeze in manifests.freezes.values() {

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::acts;
 use crate::engine::error::EngineError;
+use crate::engine::evidence::authors;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::requests::Requests;
 use crate::engine::trust::TrustProblem;
 use crate::flow::closure::Labels;
+use crate::flow::declassification::{Claim, Lowered, lowered};
 use crate::gate::evidence::InboxFacts;
 use crate::git::snapshot::{Entry, Snapshot};
 use crate::manifest::layout::{GOVERNED_PATHS, classify, explain_unexpected, is_governed};
@@ -18,7 +21,7 @@ use crate::manifest::repository::Repository;
 use crate::manifest::trust_root::TrustRootSpec;
 use crate::manifest::workspace::WorkspaceSpec;
 use crate::model::artifact::VersionId;
-use crate::model::digest::{Sha256, TreePath};
+use crate::model::digest::{Sha256, TreeDigest, TreePath};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::event::Adoption;
 use crate::model::id::{PrincipalName, WorkspaceName};
@@ -92,6 +95,25 @@ impl World {
     #[must_use]
     pub fn workspace(&self, name: &WorkspaceName) -> Option<&WorkspaceFacts> {
         self.targets.get(name).map(|target| &target.facts)
+    }
+
+    /// The tags of a digest that their owners let through into a workspace, as of now.
+    #[must_use]
+    pub fn lowered(&self, digest: TreeDigest, target: &WorkspaceFacts) -> Lowered {
+        let (producers, has_unknown_producer) = authors(self.state(), digest);
+        let known = self.labels.get(digest);
+        let topology = &self.manifests.topology.value.spec;
+        let label = known.map(|known| &known.label);
+        lowered(&Claim {
+            digest,
+            workspace: &target.name,
+            basis: known.map(|known| known.basis),
+            now: self.pending.now(),
+            producers: &producers,
+            has_unknown_producer,
+            owners: &acts::owners(&self.people, topology, label, target),
+            heard: &acts::declassifications(self.state(), &self.people, digest, &target.name),
+        })
     }
 
     /// The printed name of a principal.

@@ -68,6 +68,9 @@ pub struct Explained {
     pub label: Label,
     /// Why each tag is on it.
     pub reasons: BTreeMap<Tag, BTreeSet<Reason>>,
+    /// A hash over the label, the reasons and those of all inputs: another one means that something behind the digest is
+    /// other than it was.
+    pub basis: Sha256,
 }
 
 /// What labels are computed from, besides the registrations.
@@ -96,7 +99,11 @@ impl Labels {
                 Visit::Ready(digest) => graph.explain(digest, &labels),
                 Visit::OnCycle(_) => Explained::all(basis.top, &Reason::Cycle),
             };
-            labels.0.insert(node.digest(), explained);
+            let digest = node.digest();
+            let inputs = graph.inputs(digest).into_iter();
+            let bases = inputs.filter_map(|input| Some(labels.0.get(&input)?.basis));
+            let explained = explained.based_on(digest, bases);
+            labels.0.insert(digest, explained);
         }
         labels
     }
@@ -118,6 +125,21 @@ impl Explained {
         Self {
             label: label.clone(),
             reasons,
+            basis: Sha256::of(b""),
+        }
+    }
+
+    /// The same over inputs of known bases. What the ledger recorded is left out: it says nothing new, and comes later.
+    fn based_on(self, digest: TreeDigest, inputs: impl Iterator<Item = Sha256>) -> Self {
+        let mut text = format!("promote.dev/label/v1\n{digest}\n{}\n", self.label);
+        for (tag, reasons) in &self.reasons {
+            let reasons = reasons.iter().filter(|reason| **reason != Reason::Recorded);
+            text.extend(reasons.map(|reason| format!("{tag} {reason:?}\n")));
+        }
+        text.extend(inputs.map(|basis| format!("{basis}\n")));
+        Self {
+            basis: Sha256::of(text.as_bytes()),
+            ..self
         }
     }
 
@@ -132,6 +154,7 @@ impl Explained {
         Self {
             label: self.label.join(label),
             reasons,
+            basis: self.basis,
         }
     }
 }

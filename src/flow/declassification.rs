@@ -110,3 +110,106 @@ pub fn lowered(claim: &Claim<'_>) -> Lowered {
     }
     Lowered(tags)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::model::act::Signing;
+
+    type Said = Heard<Declassification>;
+
+    fn digest() -> TreeDigest {
+        format!("dirhash1:{}", "a".repeat(64)).parse().unwrap()
+    }
+
+    fn now() -> Timestamp {
+        "2026-06-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn say(who: &str) -> Said {
+        let issued_at = now() - SignedDuration::from_hours(1);
+        Heard {
+            said: Declassification {
+                signing: Signing {
+                    ledger: "ledger".to_owned(),
+                    principal: who.parse().unwrap(),
+                    reason: "masked".to_owned(),
+                    issued_at,
+                    nonce: "00".to_owned(),
+                },
+                digest: digest(),
+                workspace: "dev".parse().unwrap(),
+                tags: [Tag::production()].into(),
+                basis: Sha256::of(b"basis"),
+                expires_at: issued_at + SignedDuration::from_hours(48),
+            },
+            statement: Sha256::of(who.as_bytes()),
+            signer: who.parse().unwrap(),
+            key: format!("SHA256:{}", "A".repeat(43)).parse().unwrap(),
+            groups_at_receipt: ["stewards".parse().unwrap()].into(),
+            received_at: issued_at,
+            key_is_trusted: true,
+        }
+    }
+
+    fn is_let_through(heard: &[Said], spoil: impl FnOnce(&mut Claim<'_>)) -> bool {
+        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let owners = Owners {
+            group: "stewards".parse().unwrap(),
+            quorum: 2,
+            members: names(&["ann", "ben", "cat"]),
+        };
+        let mut claim = Claim {
+            digest: digest(),
+            workspace: &"dev".parse().unwrap(),
+            basis: Some(Sha256::of(b"basis")),
+            now: now(),
+            producers: &names(&["cat"]),
+            has_unknown_producer: false,
+            owners: &BTreeMap::from([(Tag::production(), owners)]),
+            heard,
+        };
+        spoil(&mut claim);
+        lowered(&claim).contains(&Tag::production())
+    }
+
+    #[test]
+    fn enough_owners_let_a_tag_through_and_each_counts_once() {
+        assert!(is_let_through(&[say("ann"), say("ben")], |_| {}));
+        assert!(!is_let_through(&[say("ann")], |_| {}));
+        assert!(!is_let_through(&[say("ann"), say("ann")], |_| {}));
+        // Who made it.
+        assert!(!is_let_through(&[say("ann"), say("cat")], |_| {}));
+        // Who is no owner.
+        assert!(!is_let_through(&[say("ann"), say("dan")], |_| {}));
+        // Who took it back.
+        let mut back = say("ben");
+        back.said.tags.clear();
+        assert!(!is_let_through(&[say("ann"), say("ben"), back], |_| {}));
+    }
+
+    #[test]
+    fn it_is_for_one_digest_one_place_one_time_and_one_state_of_the_data() {
+        let spoils: [fn(&mut Said); 9] = [
+            |heard| heard.said.digest = format!("dirhash1:{}", "b".repeat(64)).parse().unwrap(),
+            |heard| heard.said.workspace = "qa".parse().unwrap(),
+            |heard| heard.said.tags = ["pii".parse().unwrap()].into(),
+            |heard| heard.said.basis = Sha256::of(b"before the data was relabelled"),
+            |heard| heard.said.expires_at = now(),
+            |heard| heard.said.expires_at += SignedDuration::from_hours(90 * 24),
+            |heard| heard.said.signing.principal = "cat".parse().unwrap(),
+            |heard| heard.key_is_trusted = false,
+            |heard| heard.groups_at_receipt.clear(),
+        ];
+        for (number, spoil) in spoils.into_iter().enumerate() {
+            let mut ben = say("ben");
+            spoil(&mut ben);
+            assert!(!is_let_through(&[say("ann"), ben], |_| {}), "{number}");
+        }
+        let both = [say("ann"), say("ben")];
+        assert!(!is_let_through(&both, |claim| claim.basis = None));
+        assert!(!is_let_through(&both, |claim| claim.has_unknown_producer = true));
+    }
+}

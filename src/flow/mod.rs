@@ -5,4 +5,5 @@
 //! demand its [`FlowPermit`](permit::FlowPermit).
 
 pub mod closure;
+pub mod declassification;
 pub mod permit;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow::declassification::Lowered;
 use crate::model::digest::TreeDigest;
 use crate::model::id::WorkspaceName;
 use crate::model::label::{Label, Tag};
@@ -77,13 +78,18 @@ impl fmt::Display for Tags<'_> {
     }
 }
 
-/// Checks the label against the clearance.
+/// Checks the label, as far as it was not let through, against the clearance.
 ///
 /// # Errors
 ///
 /// When the label has tags beyond it.
-pub fn check_label(label: &Label, target: &WorkspaceFacts) -> Result<(), FlowDenial> {
-    let tags = label.beyond(&target.clearance);
+pub fn check_label(
+    label: &Label,
+    lowered: &Lowered,
+    target: &WorkspaceFacts,
+) -> Result<(), FlowDenial> {
+    let mut tags = label.beyond(&target.clearance);
+    tags.retain(|tag| !lowered.contains(tag));
     if tags.is_empty() {
         Ok(())
     } else {
@@ -110,7 +116,8 @@ pub fn check_edge(origin: &WorkspaceName, target: &WorkspaceFacts) -> Result<(),
     }
 }
 
-/// Checks both and gives leave to write. `label` must be freshly computed: a permit is used at once and never kept.
+/// Checks both and gives leave to write. `label` and `lowered` must be freshly computed: a permit is used at once and
+/// never kept.
 ///
 /// # Errors
 ///
@@ -118,10 +125,11 @@ pub fn check_edge(origin: &WorkspaceName, target: &WorkspaceFacts) -> Result<(),
 pub fn permit(
     digest: TreeDigest,
     label: &Label,
+    lowered: &Lowered,
     origin: &Origin<'_>,
     target: &WorkspaceFacts,
 ) -> Result<FlowPermit, FlowDenial> {
-    check_label(label, target)?;
+    check_label(label, lowered, target)?;
     match origin {
         Origin::Workspace(origin) => check_edge(origin, target)?,
         Origin::Producer => {}
@@ -154,17 +162,43 @@ mod tests {
     fn both_defences_are_needed() {
         let dev = workspace("dev", &["internal"], &[]);
         let prod = workspace("prod", &["internal", "production"], &["dev"]);
+        let nothing = Lowered::nothing();
         let internal = Label::new(["internal".parse().unwrap()]).unwrap();
         let production = internal.join(&Label::new([Tag::production()]).unwrap());
-        assert!(permit(digest(), &internal, &Origin::Workspace(&dev.name), &prod).is_ok());
-        assert!(permit(digest(), &production, &Origin::Workspace(&dev.name), &prod).is_ok());
-        let backwards =
-            permit(digest(), &internal, &Origin::Workspace(&prod.name), &dev).unwrap_err();
+        assert!(
+            permit(
+                digest(),
+                &internal,
+                &nothing,
+                &Origin::Workspace(&dev.name),
+                &prod
+            )
+            .is_ok()
+        );
+        assert!(
+            permit(
+                digest(),
+                &production,
+                &nothing,
+                &Origin::Workspace(&dev.name),
+                &prod
+            )
+            .is_ok()
+        );
+        let backwards = permit(
+            digest(),
+            &internal,
+            &nothing,
+            &Origin::Workspace(&prod.name),
+            &dev,
+        )
+        .unwrap_err();
         assert_eq!(
             backwards.to_string(),
             "workspace `dev` does not accept anything from `prod`"
         );
-        let labelled = permit(digest(), &production, &Origin::Producer, &dev).unwrap_err();
+        let labelled =
+            permit(digest(), &production, &nothing, &Origin::Producer, &dev).unwrap_err();
         assert_eq!(
             labelled.to_string(),
             "the data behind it carries `production`, and workspace `dev` is not cleared for that"

@@ -60,6 +60,8 @@ Ask the persons that the message names to run `promote approve ID`. Who rejected
 rejection. When too few members may approve, another member must be added to the group.
 ",
     is_invariant: false,
+    is_overridable: true,
+    since: 1,
     schema: schema::<Params>,
     validate: validate::<Params>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -40,6 +40,8 @@ Sign the commit: `git commit -S` with `gpg.format` set to `ssh`, and with a key 
 that was merged unsigned can be asked for again with `promote request`.
 ",
     is_invariant: false,
+    is_overridable: false,
+    since: 1,
     schema: schema::<Params>,
     validate: validate::<Params>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::gate::evidence::Evidence;
 use crate::gate::policy::asked_gates;
-use crate::gate::{GATES, GateDef, approvals, find, separation_of_duties, unknown_gate};
+use crate::gate::{
+    GATES, GateDef, RULES_VERSION, approvals, bypass, find, separation_of_duties, unknown_gate,
+};
 use crate::manifest::policy::GateSpec;
 use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::{Decision, GateResult, Verdict};
@@ -16,6 +18,17 @@ use crate::model::verdict::{Decision, GateResult, Verdict};
 /// any policy the answer is a denial; a policy without gates is one that leaves the decision to the invariants.
 #[must_use]
 pub fn decide(promotion: &Promotion, evidence: &Evidence, policies: &[&[GateSpec]]) -> Decision {
+    decide_by(RULES_VERSION, promotion, evidence, policies)
+}
+
+/// The decision that an earlier version of the rules comes to, so that old decisions can be made again.
+#[must_use]
+pub fn decide_by(
+    rules: u32,
+    promotion: &Promotion,
+    evidence: &Evidence,
+    policies: &[&[GateSpec]],
+) -> Decision {
     let mut asked = asked_gates(policies);
     // The quorum of going back replaces what `approvals` asks; it must hold too where the policy asks nothing else.
     if let (Direction::Rollback, Some(rollback)) = (promotion.direction, &evidence.rollback)
@@ -24,7 +37,9 @@ pub fn decide(promotion: &Promotion, evidence: &Evidence, policies: &[&[GateSpec
         asked.push((approvals::NAME, json!({ "quorum": rollback.quorum })));
     }
     let needs_approvals = asks_approvals(&asked);
-    let invariants = GATES.iter().filter(|gate| gate.is_invariant);
+    let invariants = GATES
+        .iter()
+        .filter(|gate| gate.is_invariant && gate.since <= rules);
     let mut results: Vec<GateResult> = invariants
         .map(|gate| check_invariant(gate, promotion, evidence, needs_approvals))
         .collect();
@@ -40,7 +55,7 @@ pub fn decide(promotion: &Promotion, evidence: &Evidence, policies: &[&[GateSpec
         );
         results.push(result("policy", Verdict::deny(reason)));
     }
-    Decision::of(results)
+    bypass::apply(Decision::of(results), promotion, evidence)
 }
 
 fn asks_approvals(asked: &[(&str, Value)]) -> bool {
@@ -112,7 +127,9 @@ mod tests {
                 "deny-list",
                 "edge",
                 "freeze-window",
+                "hold",
                 "information-flow",
+                "review",
                 "separation-of-duties",
                 "approvals",
                 "soak-time",
@@ -135,7 +152,7 @@ mod tests {
         let facts: Vec<String> = decision
             .gates
             .iter()
-            .skip(5)
+            .skip(7)
             .map(|result| format!("{}: {}", result.gate, result.verdict.facts().join("; ")))
             .collect();
         assert_eq!(

@@ -33,6 +33,8 @@ gates:
 Promote another version. The message says who marked this one and why.
 ",
     is_invariant: true,
+    is_overridable: false,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -37,6 +37,8 @@ Promote the version into a workspace that the receiving one accepts, and then on
 origin to `accepts` in `workspaces/<name>.yaml` and have it signed (`promote trust sign`).
 ",
     is_invariant: true,
+    is_overridable: false,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

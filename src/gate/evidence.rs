@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::flow::declassification::{Claim, Lowered, Owners, lowered};
 use crate::manifest::freeze::FreezeSpec;
-use crate::manifest::policy::RollbackSpec;
+use crate::manifest::policy::{OverrideSpec, RollbackSpec};
+use crate::model::act::{Declassification, Heard, OfArtifact, OfPromotion, Override};
 use crate::model::approval::{Approval, ApprovalBinding};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{
     EnvironmentName, FreezeName, GroupName, MetricName, PrincipalName, WorkspaceName,
 };
-use crate::model::label::Label;
+use crate::model::label::{Label, Tag};
 use crate::model::principal::KeyFingerprint;
-use crate::model::promotion::Promotion;
+use crate::model::promotion::{Promotion, PromotionId};
 use crate::model::workspace::WorkspaceFacts;
 
 /// Everything a gate may look at. What could not be told is said to be unknown, never left out.
@@ -50,6 +52,16 @@ pub struct Evidence {
     pub marked_bad: Vec<MarkedBadFacts>,
     /// The commit that asks for the promotion.
     pub request: RequestFacts,
+    /// What people did, besides answering this promotion.
+    #[serde(default, skip_serializing_if = "ActFacts::is_empty")]
+    pub acts: ActFacts,
+    /// Who may override gates; nobody when it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<OverrideSpec>,
+    /// The groups that the policies ask for approvals, for going back, or for overrides: who of them may end what others
+    /// began.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lifters: BTreeSet<GroupName>,
 }
 
 /// What is known of the version.
@@ -62,6 +74,9 @@ pub struct VersionFacts {
     pub manifest: Sha256,
     /// The label of everything it was made from; `None` when it could not be computed.
     pub label: Option<Label>,
+    /// What the label is made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Sha256>,
     /// What is missing in its lineage, in words; empty when it is complete.
     pub lineage_gaps: Vec<String>,
     /// Its metrics.
@@ -177,7 +192,89 @@ pub enum SignatureFacts {
     By(PrincipalName),
 }
 
+/// What people did about a promotion, its digest and its slot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActFacts {
+    /// What owners of tags said of this digest in the target workspace, in the order of the ledger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declassifications: Vec<Heard<Declassification>>,
+    /// Who may let those tags through that the target is not cleared for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<Tag, Owners>,
+    /// Overrides of this promotion, in the order of the ledger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Heard<Override>>,
+    /// The promotions of this slot that an override let through, with what was said of them afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<ReviewFacts>,
+    /// Holds of the artifact in this environment and their ends, in the order of the ledger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldFacts>,
+    /// The rollback that left this digest, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<AbandonedFacts>,
+    /// Who aborted this promotion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aborts: Vec<Heard<OfPromotion>>,
+}
+
+impl ActFacts {
+    /// Whether nobody did anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A promotion that an override let through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewFacts {
+    /// The promotion.
+    pub promotion: PromotionId,
+    /// Who signed an override of it, or made its digest.
+    pub took_part: BTreeSet<PrincipalName>,
+    /// The reviews.
+    pub heard: Vec<Heard<OfPromotion>>,
+}
+
+/// A hold, or the end of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldFacts {
+    /// It began.
+    Hold(Heard<OfArtifact>),
+    /// It ended, if the signer may end it.
+    Resume(Heard<OfArtifact>),
+}
+
+/// A rollback that left a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AbandonedFacts {
+    /// The rollback.
+    pub promotion: PromotionId,
+    /// When it was made.
+    pub since: Timestamp,
+}
+
 impl Evidence {
+    /// The tags of the digest that are let through into the target workspace.
+    #[must_use]
+    pub fn lowered(&self, digest: TreeDigest) -> Lowered {
+        lowered(&Claim {
+            digest,
+            workspace: &self.target.name,
+            basis: self.version.basis,
+            now: self.now,
+            producers: &self.version.authors,
+            has_unknown_producer: self.version.has_unknown_author,
+            owners: &self.acts.owners,
+            heard: &self.acts.declassifications,
+        })
+    }
+
     /// What an approval of the promotion must bind, field by field; `None` while it has no source.
     #[must_use]
     pub fn binding(&self, promotion: &Promotion) -> Option<ApprovalBinding> {

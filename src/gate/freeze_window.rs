@@ -39,6 +39,8 @@ gates:
 Wait until the end that the message names. A window that cannot be understood stops everything until it is corrected.
 ",
     is_invariant: true,
+    is_overridable: true,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

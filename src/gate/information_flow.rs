@@ -1,9 +1,10 @@
 //! `information-flow`: the workspace is cleared for all data behind the version.
 
 use crate::flow::permit::check_label;
-use crate::gate::GateDef;
 use crate::gate::evidence::Evidence;
 use crate::gate::params::{NoParams, check as check_params, schema, validate};
+use crate::gate::{GateDef, and_list};
+use crate::model::id::PrincipalName;
 use crate::model::promotion::Promotion;
 use crate::model::verdict::Verdict;
 
@@ -37,22 +38,35 @@ declassify this digest for this workspace (`promote declassify`). When the label
 version's lineage.
 ",
     is_invariant: true,
+    is_overridable: false,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),
 };
 
-fn check(_: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
+fn check(promotion: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
     let Some(label) = &evidence.version.label else {
         return Verdict::unavailable(
             "the label of the version could not be computed; complete its lineage",
         );
     };
-    match check_label(label, &evidence.target) {
-        Ok(()) => Verdict::pass(format!(
+    let lowered = evidence.lowered(promotion.digest);
+    let let_through = lowered.tags().iter().map(|(tag, who)| {
+        let who: Vec<&PrincipalName> = who.iter().collect();
+        format!(
+            "`{tag}` is declassified for this digest here by {}",
+            and_list(&who)
+        )
+    });
+    match check_label(label, &lowered, &evidence.target) {
+        Ok(()) if lowered.tags().is_empty() => Verdict::pass(format!(
             "workspace `{}` is cleared for everything behind it: {label}",
             evidence.target.name
         )),
+        Ok(()) => Verdict::Pass {
+            observed: let_through.collect(),
+        },
         Err(denial) => Verdict::deny(denial.to_string()),
     }
 }

@@ -32,6 +32,8 @@ gates:
 Register a version that names its datasets, base versions and code (`promote register … --input …`).
 ",
     is_invariant: false,
+    is_overridable: true,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -50,6 +50,8 @@ gates:
 Register a version that measures better, with its metric (`promote register … --metric auc=0.91`).
 ",
     is_invariant: false,
+    is_overridable: true,
+    since: 1,
     schema: schema::<Params>,
     validate: validate::<Params>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

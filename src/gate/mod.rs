@@ -4,6 +4,7 @@
 //! `explain`, `apply` and the tests all call it.
 
 pub mod bars;
+pub mod bypass;
 mod cron;
 pub mod decide;
 pub mod evidence;
@@ -32,7 +33,7 @@ use crate::model::verdict::Verdict;
 use crate::redact::printable;
 
 /// The version of the rules that [`decide()`] implements. Grows with each change of meaning; decisions record it.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 /// A row of [`GATES`].
 #[derive(Debug)]
@@ -45,6 +46,10 @@ pub struct GateDef {
     pub docs: &'static str,
     /// Whether it judges every promotion, listed in the policy or not.
     pub is_invariant: bool,
+    /// Whether two persons may override it in an emergency.
+    pub is_overridable: bool,
+    /// The version of the rules that brought it.
+    pub since: u32,
     /// The JSON Schema of its parameters.
     pub schema: fn() -> schemars::Schema,
     /// Checks parameters when a policy is loaded.
@@ -69,11 +74,13 @@ gates! {
     deny_list,
     edge,
     freeze_window,
+    hold,
     information_flow,
     lineage_complete,
     metric_threshold,
     model_card,
     promoted_from,
+    review,
     separation_of_duties,
     soak_time,
 }
@@ -101,6 +108,16 @@ fn pass_rollback(promotion: &Promotion) -> Option<Verdict> {
         Direction::Rollback => Some(Verdict::pass(
             "a rollback: the slot has held this digest before",
         )),
+    }
+}
+
+/// Names as `a`, `b` and `c`.
+fn and_list(names: &[impl fmt::Display]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => "nobody".to_owned(),
     }
 }
 

@@ -33,6 +33,8 @@ gates:
 Put the card, such as `README.md`, beside the model's files and name it as `card` in the version's manifest.
 ",
     is_invariant: false,
+    is_overridable: true,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

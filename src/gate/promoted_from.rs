@@ -48,6 +48,8 @@ Release the version to the environment that the message names (`promote request 
 promoted there first.
 ",
     is_invariant: false,
+    is_overridable: true,
+    since: 1,
     schema: schema::<Params>,
     validate: validate::<Params>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
-
 use crate::gate::bars::{Bar, bars};
 use crate::gate::evidence::{ApprovalFacts, Evidence};
 use crate::gate::params::ParamsError;
 use crate::gate::uncounted::Uncounted;
+use crate::model::act::CLOCK_TOLERANCE;
 use crate::model::approval::{ApprovalBinding, ApprovalDecision};
 use crate::model::id::{GroupName, PrincipalName};
 use crate::model::period::Period;
-
-/// How far the clock of a signer may run ahead of the ledger's.
-pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How many persons of each group must approve.
 pub type Quorum = BTreeMap<GroupName, u32>;
@@ -148,6 +144,14 @@ impl<'a> Counter<'a> {
                 };
             }
             ApprovalDecision::Reject => answer.is_withdrawn = true,
+            // Only one's own word can be taken back, so whoever signed this may.
+            ApprovalDecision::Withdraw if differences.is_empty() => {
+                *answer = Answer {
+                    refused: Some(Uncounted::TakenBack),
+                    ..Answer::default()
+                };
+            }
+            ApprovalDecision::Withdraw => {}
             ApprovalDecision::Approve => match self.refusal(facts, differences) {
                 // INVARIANT: an approval that is refused lifts nothing, so that neither a barred person nor a lost key
                 // can take a rejection away.
@@ -192,6 +196,7 @@ impl<'a> Counter<'a> {
                     tally.rejections.insert(principal.clone(), meaning);
                 }
             }
+            ApprovalDecision::Withdraw => {}
             ApprovalDecision::Approve if answer.is_withdrawn => {
                 tally
                     .uncounted
@@ -268,7 +273,7 @@ impl<'a> Counter<'a> {
 }
 
 /// The fields in which two bindings differ, as they are written.
-fn differences(left: &ApprovalBinding, right: &ApprovalBinding) -> Vec<&'static str> {
+pub(super) fn differences(left: &ApprovalBinding, right: &ApprovalBinding) -> Vec<&'static str> {
     // Taken apart without `..`, so that a new field cannot be forgotten here.
     let ApprovalBinding {
         promotion,

@@ -48,6 +48,8 @@ Have the version registered with its producer's signature (`promote register`), 
 in making it.
 ",
     is_invariant: true,
+    is_overridable: false,
+    since: 1,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

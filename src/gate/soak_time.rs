@@ -40,6 +40,8 @@ gates:
 Wait until the moment that the message names.
 ",
     is_invariant: false,
+    is_overridable: true,
+    since: 1,
     schema: schema::<Params>,
     validate: validate::<Params>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::gate::evidence::{
-    ApprovalFacts, CardFacts, ChampionFacts, Evidence, HeldFacts, InboxFacts, MarkedBadFacts,
-    RequestFacts, SignatureFacts, VersionFacts,
+    ActFacts, ApprovalFacts, CardFacts, ChampionFacts, Evidence, HeldFacts, InboxFacts,
+    MarkedBadFacts, RequestFacts, SignatureFacts, VersionFacts,
 };
 use crate::gate::find;
 use crate::manifest::freeze::{FreezeSpec, OnceSpec, WindowSpec};
 use crate::manifest::policy::{GateSpec, Params, RollbackSpec};
+use crate::model::act::{Heard, Signing};
 use crate::model::approval::{Approval, ApprovalDecision};
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{GroupName, PrincipalName};
@@ -227,6 +228,7 @@ fn evidence() -> Evidence {
             id: "retail/model/churn@1.2.0".parse().unwrap(),
             manifest: Sha256::of(b"manifest"),
             label: Label::new(names(&["internal"])),
+            basis: Some(Sha256::of(b"basis")),
             lineage_gaps: vec![],
             metrics: [("auc".parse().unwrap(), 0.9)].into(),
             card: CardFacts::Present,
@@ -262,5 +264,35 @@ fn evidence() -> Evidence {
             release_signature: SignatureFacts::Missing,
             committers: BTreeSet::new(),
         },
+        acts: ActFacts::default(),
+        bypass: None,
+        lifters: names(&[]),
+    }
+}
+
+impl Evidence {
+    /// A good statement of a person, received an hour ago.
+    pub(crate) fn heard<T>(&self, principal: &str, say: impl FnOnce(Signing) -> T) -> Heard<T> {
+        let signer: PrincipalName = principal.parse().unwrap();
+        let received_at = TestEvidence::now() - SignedDuration::from_hours(1);
+        let groups = self.groups.iter();
+        Heard {
+            said: say(Signing {
+                ledger: self.ledger.clone(),
+                principal: signer.clone(),
+                reason: "because I say so".to_owned(),
+                issued_at: received_at,
+                nonce: "00".to_owned(),
+            }),
+            statement: Sha256::of(principal.as_bytes()),
+            key: format!("SHA256:{}", "A".repeat(43)).parse().unwrap(),
+            groups_at_receipt: groups
+                .filter(|(_, members)| members.contains(&signer))
+                .map(|(group, _)| group.clone())
+                .collect(),
+            signer,
+            received_at,
+            key_is_trusted: true,
+        }
     }
 }

@@ -27,6 +27,8 @@ pub enum Uncounted {
     Expired(Timestamp),
     /// The signer has since rejected another form of the same promotion.
     Withdrawn,
+    /// The signer took it back.
+    TakenBack,
     /// The signer is in none of the groups that are asked.
     NoMember,
     /// The signer came into this group only after the approval was received.
@@ -60,6 +62,7 @@ impl fmt::Display for Uncounted {
             Self::Withdrawn => {
                 formatter.write_str("its signer has since rejected another form of this promotion")
             }
+            Self::TakenBack => formatter.write_str("its signer has taken it back"),
             Self::NoMember => {
                 formatter.write_str("its signer is in none of the groups that are asked")
             }

@@ -25,6 +25,9 @@ pub struct PolicySpec {
     /// What differs for going back to a version that the slot has held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackSpec>,
+    /// Who may override gates in an emergency; nobody without it.
+    #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<OverrideSpec>,
 }
 
 /// A gate by name, with its parameters; the gate itself says which it takes.
@@ -123,6 +126,16 @@ impl JsonSchema for GateSpec {
             "required": ["gate"]
         })
     }
+}
+
+/// Who may override gates in an emergency, for at most a day. Information flow, edges, digests, signatures and separation
+/// of duties are never overridden, and somebody else must review it before the next promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OverrideSpec {
+    /// How many persons of each group must sign it: at least two in all.
+    #[schemars(length(min = 1))]
+    pub quorum: BTreeMap<GroupName, u32>,
 }
 
 /// What differs for going back.

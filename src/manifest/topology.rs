@@ -55,9 +55,17 @@ pub enum PatternName {
 pub struct TagSpec {
     /// The group that may declassify it.
     pub owner: GroupName,
+    /// How many of the group must sign a declassification.
+    #[serde(default = "two")]
+    #[schemars(range(min = 1))]
+    pub quorum: u32,
     /// What it means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+const fn two() -> u32 {
+    2
 }
 
 /// Where the ledger is.

@@ -30,6 +30,8 @@ pub enum ApprovalDecision {
     Approve,
     /// It may not; wins over approvals until the same person approves again.
     Reject,
+    /// The person takes back what they said before.
+    Withdraw,
 }
 
 /// A principal's answer to one promotion of one digest. Every field binds: a statement that differs in one from the

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::act::Act;
 use crate::model::approval::{Approval, MarkBad};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
@@ -164,6 +165,8 @@ pub enum Said {
     Approval(Box<Approval>),
     /// A digest is bad.
     MarkBad(MarkBad),
+    /// Something else that people do about promotions.
+    Act(Box<Act>),
 }
 
 /// A promotion and what the gates said of it.

@@ -1,5 +1,6 @@
 //! The words of the project as types. Pure values: no I/O, no clock.
 
+pub mod act;
 pub mod approval;
 pub mod artifact;
 pub mod attestation;

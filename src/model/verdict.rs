@@ -1,5 +1,6 @@
 //! What gates answer, and what follows from all answers together.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -139,6 +140,9 @@ pub struct Decision {
     pub result: DecisionResult,
     /// The answers, in the order of the policy.
     pub gates: Vec<GateResult>,
+    /// The gates that would have said no, or not yet, and pass because two persons overrode them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overridden: BTreeSet<String>,
 }
 
 impl Decision {
@@ -150,7 +154,11 @@ impl Decision {
             .map(|gate| gate.verdict.result())
             .max()
             .unwrap_or(DecisionResult::Deny);
-        Self { result, gates }
+        Self {
+            result,
+            gates,
+            overridden: BTreeSet::new(),
+        }
     }
 
     /// The earliest moment at which time alone could change the answer: every gate that waits must wait for time.

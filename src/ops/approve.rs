@@ -86,9 +86,9 @@ pub struct HandedIn {
 /// A person who is about to sign, with the world they see.
 #[derive(Debug)]
 pub struct Desk {
-    engine: Engine,
-    world: World,
-    person: Person,
+    pub(super) engine: Engine,
+    pub(super) world: World,
+    pub(super) person: Person,
 }
 
 impl Desk {
@@ -269,7 +269,7 @@ impl Desk {
         warnings
     }
 
-    fn hand_in<P: Serialize>(
+    pub(super) fn hand_in<P: Serialize>(
         &self,
         context: &Context,
         statement: &Statement<P>,
@@ -332,7 +332,7 @@ fn push_to_inbox(
     .hint("try again"))
 }
 
-fn expiry(issued_at: Timestamp, validity: Period) -> Result<Timestamp> {
+pub(super) fn expiry(issued_at: Timestamp, validity: Period) -> Result<Timestamp> {
     issued_at
         .checked_add(validity.duration())
         .or_fail(FailureKind::Usage)

@@ -13,6 +13,7 @@ use crate::engine::registrations::preview;
 use crate::engine::world::World;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::flow::closure::Explained;
+use crate::flow::declassification::Lowered;
 use crate::flow::permit::{Origin, permit};
 use crate::manifest::artifact::{ArtifactSpec, RiskTier};
 use crate::manifest::kind::version_kind_name;
@@ -102,7 +103,10 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
     let target = world
         .workspace(&request.workspace)
         .ok_or_else(|| no_workspace(&world, &request.workspace))?;
-    let permit = permit(files.digest(), &explained.label, &Origin::Producer, target)
+    // What is made here is judged whole: only what is known already can be declassified.
+    let nothing = Lowered::nothing();
+    let label = &explained.label;
+    let permit = permit(files.digest(), label, &nothing, &Origin::Producer, target)
         .map_err(|denial| denied(&denial, &explained))?;
     let adapter = engine.adapter(&world, &request.workspace)?;
     let record = Record {

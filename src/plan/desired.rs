@@ -240,8 +240,9 @@ fn has_failed(state: &State, now: &SlotState, release: &Wanted) -> bool {
         .filter_map(|promotion| promotion.outcome.as_ref());
     outcomes
         .filter(|(index, _, _)| *index == last)
-        .any(|(_, _, outcome)| {
+        .any(|(_, time, outcome)| {
             outcome.outcome == OutcomeKind::Failed
+                && !state.acts.is_retried(&outcome.promotion.id, *time)
                 && outcome.promotion.release == release.release
                 && outcome.promotion.digest == release.digest
         })

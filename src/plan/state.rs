@@ -12,9 +12,10 @@ use crate::model::event::{
 };
 use crate::model::id::{AttemptId, EngineName, EnvironmentName, PrincipalName};
 use crate::model::label::Label;
-use crate::model::promotion::{OutcomeKind, Promotion, PromotionId};
+use crate::model::promotion::{Direction, OutcomeKind, Promotion, PromotionId};
 use crate::model::verdict::DecisionResult;
 use crate::model::workspace::Slot;
+use crate::plan::acts::Acts;
 
 /// Why an entry cannot follow the ones before it. A ledger with such an entry is not one that our rules wrote.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,8 @@ pub struct State {
     pub statements: Arc<BTreeSet<(Sha256, Sha256)>>,
     /// The digests that somebody marked bad, with who and why.
     pub marked_bad: BTreeMap<TreeDigest, Vec<(PrincipalName, String)>>,
+    /// What else people did.
+    pub acts: Arc<Acts>,
 }
 
 /// What a slot holds and has held.
@@ -64,6 +67,10 @@ pub struct SlotState {
     pub last_outcome: Option<u64>,
     /// The attempt that is at work on it.
     pub live: Option<PromotionId>,
+    /// The digests that were rolled back from, each with the rollback and its time.
+    pub abandoned: BTreeMap<TreeDigest, (PromotionId, Timestamp)>,
+    /// The promotions that an override let through, oldest first.
+    pub overridden: Vec<PromotionId>,
 }
 
 /// A version in a slot.
@@ -295,6 +302,7 @@ impl State {
                     .or_default()
                     .push((receipt.signer.clone(), mark.reason.clone()));
             }
+            Said::Act(act) => Arc::make_mut(&mut self.acts).take(time, act, receipt),
         }
         Ok(())
     }
@@ -390,6 +398,10 @@ impl State {
         if !is_live {
             return Err("it is the outcome of an attempt that is not at work".to_owned());
         }
+        let is_override = promotion
+            .judgement
+            .as_ref()
+            .is_some_and(|(_, judgement)| !judgement.decision.overridden.is_empty());
         promotion.live = None;
         promotion.outcome = Some((index, entry.recorded_at, outcome.clone()));
         let slot = Arc::make_mut(&mut self.slots)
@@ -403,6 +415,16 @@ impl State {
             let digest = outcome.promotion.digest;
             if outcome.read_back != Some(digest) || outcome.pointer_after != Some(digest) {
                 return Err("it claims success without having read the digest back".to_owned());
+            }
+            if is_override {
+                slot.overridden.push(outcome.promotion.id.clone());
+            }
+            slot.abandoned.remove(&digest);
+            if let (Direction::Rollback, Some(replaced)) =
+                (outcome.promotion.direction, outcome.promotion.replaces)
+            {
+                let why = (outcome.promotion.id.clone(), entry.recorded_at);
+                slot.abandoned.insert(replaced, why);
             }
             slot.ever_held.insert(digest);
             slot.held = Some(Holding {

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::adapter::{Adapter, AdapterErrorKind, ByteStream, Content, Record, Result, Written};
+use crate::flow::declassification::Lowered;
 use crate::flow::permit::{FlowPermit, Origin, permit};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{FileList, FileRecord, Sha256, TreeDigest, TreePath};
@@ -163,8 +164,14 @@ impl Subject {
             accepts: std::collections::BTreeSet::new(),
             clearance: clearance.clone(),
         };
-        permit(digest, &clearance.as_label(), &Origin::Producer, &facts)
-            .map_err(|error| error.to_string())
+        permit(
+            digest,
+            &clearance.as_label(),
+            &Lowered::nothing(),
+            &Origin::Producer,
+            &facts,
+        )
+        .map_err(|error| error.to_string())
     }
 
     /// Writes files as a version.

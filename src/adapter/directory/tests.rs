@@ -10,6 +10,7 @@ use crate::adapter::conformance::{self, MemoryContent, Subject};
 use crate::adapter::content::LocalContent;
 use crate::adapter::layer::{Mode, Settings, layered};
 use crate::adapter::transfer::{fetch, verify};
+use crate::flow::declassification::Lowered;
 use crate::flow::permit::{Origin, permit};
 use crate::fs::durable;
 use crate::fs::staging::{StagedTree, StagingArea};
@@ -44,7 +45,14 @@ fn leave(digest: TreeDigest) -> FlowPermit {
         clearance: clearance.clone(),
         accepts: std::collections::BTreeSet::new(),
     };
-    permit(digest, &clearance.as_label(), &Origin::Producer, &facts).unwrap()
+    permit(
+        digest,
+        &clearance.as_label(),
+        &Lowered::nothing(),
+        &Origin::Producer,
+        &facts,
+    )
+    .unwrap()
 }
 
 fn version(text: &str) -> VersionId {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::acts;
 use crate::engine::audit::Auditor;
 use crate::engine::evidence::{
     Inputs, approvals, authors, card, held, lineage_gaps, marked_bad, stricter,
@@ -9,7 +10,7 @@ use crate::engine::evidence::{
 use crate::engine::execute::version_of;
 use crate::engine::record;
 use crate::gate::RULES_VERSION;
-use crate::gate::decide::decide;
+use crate::gate::decide::decide_by;
 use crate::gate::evidence::Evidence;
 use crate::gate::policy::policy_digest;
 use crate::manifest::policy::{GateSpec, PolicySpec};
@@ -51,6 +52,13 @@ impl Auditor<'_> {
             }
         };
         let mut reasons = replay(judgement, &inputs);
+        // Whoever could choose older rules could choose those that ask for less.
+        demand(
+            &mut reasons,
+            judgement.rules_version >= self.rules,
+            "it was decided by older rules than a decision before it",
+        );
+        self.rules = self.rules.max(judgement.rules_version);
         demand(
             &mut reasons,
             inputs.evidence.now == entry.recorded_at,
@@ -89,6 +97,22 @@ impl Auditor<'_> {
             &mut reasons,
             marked_bad(&self.state, promotion.digest) == facts.marked_bad,
             "what was said to be bad is not what the ledger had received",
+        );
+        let topology = self.governed.last().and_then(|all| all.topology.as_ref());
+        let label = facts.version.label.as_ref();
+        let said = topology.map(|topology| {
+            acts::facts(
+                &self.state,
+                &self.people,
+                topology,
+                promotion,
+                (label, &facts.target),
+            )
+        });
+        demand(
+            &mut reasons,
+            said.as_ref() == Some(&facts.acts),
+            "what people did about it is not exactly what the ledger had received",
         );
         let known = authors(&self.state, promotion.digest);
         demand(
@@ -153,7 +177,11 @@ impl Auditor<'_> {
                 }
                 Direction::Forward => None,
             };
-            gates.eq(&inputs.policies) && rollback == inputs.evidence.rollback
+            let all = || policies.iter().copied();
+            gates.eq(&inputs.policies)
+                && rollback == inputs.evidence.rollback
+                && acts::stricter_bypass(all()) == inputs.evidence.bypass
+                && acts::lifters(all()) == inputs.evidence.lifters
         };
         let in_force: Vec<&PolicySpec> = in_force.into_iter().collect();
         let earlier = self.governed.iter().rev().skip(1);
@@ -302,14 +330,14 @@ fn replay(judgement: &Judgement, inputs: &Inputs) -> Reasons {
         policy == judgement.policy && policy == inputs.evidence.policy,
         "the policy's SHA-256 is another",
     );
-    if (judgement.rules_version, inputs.rules_version) != (RULES_VERSION, RULES_VERSION) {
+    let rules = judgement.rules_version;
+    if rules != inputs.rules_version || !(1..=RULES_VERSION).contains(&rules) {
         reasons.push(format!(
-            "the decision was made by version {} of the rules, and this program has version {RULES_VERSION}",
-            judgement.rules_version
+            "the decision was made by version {rules} of the rules, and this program has version {RULES_VERSION}"
         ));
         return reasons;
     }
-    let again = decide(&inputs.promotion, &inputs.evidence, &policies);
+    let again = decide_by(rules, &inputs.promotion, &inputs.evidence, &policies);
     reasons.extend(compare(&judgement.decision, &again));
     reasons
 }

@@ -83,6 +83,7 @@ pub fn audit(book: &Book) -> Audit {
         people: People::default(),
         governed: Vec::new(),
         files: BTreeSet::new(),
+        rules: 0,
         audit: Audit::default(),
     };
     for (index, entry) in (0..).zip(book.entries()) {
@@ -104,6 +105,8 @@ struct Auditor<'a> {
     /// The governed files of each adoption, oldest first.
     governed: Vec<Governed>,
     files: BTreeSet<String>,
+    /// The newest version of the rules that anything was decided by.
+    rules: u32,
     audit: Audit,
 }
 

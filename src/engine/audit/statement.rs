@@ -6,6 +6,7 @@ use crate::engine::audit::{Auditor, Claim};
 use crate::engine::inbox;
 use crate::engine::people::Signer;
 use crate::engine::record;
+use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::parse_manifest;
@@ -176,7 +177,7 @@ impl Auditor<'_> {
             let reason = format!("there was no workspace `{}`", registration.workspace);
             return self.problem(index, None, reason);
         };
-        let violation = check_label(&registration.label, &target.facts)
+        let violation = check_label(&registration.label, &Lowered::nothing(), &target.facts)
             .err()
             .map(|denial| denial.to_string());
         let is_misplaced = target.facts.environment != registration.environment;

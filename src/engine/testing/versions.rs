@@ -9,6 +9,7 @@ use crate::adapter::directory::DirectoryAdapter;
 use crate::adapter::{Adapter as _, Record};
 use crate::clock::Clock as _;
 use crate::engine::testing::{MAIN, TestOrganisation, block_on, yaml};
+use crate::flow::declassification::Lowered;
 use crate::flow::permit::{Origin, permit};
 use crate::manifest::layout::{
     path_of_checksums, path_of_release, path_of_signature, path_of_version,
@@ -110,7 +111,14 @@ impl TestOrganisation {
             name,
         };
         let label = Label::new(["internal".parse().unwrap()]).unwrap();
-        let permit = permit(record.digest, &label, &Origin::Producer, &facts).unwrap();
+        let permit = permit(
+            record.digest,
+            &label,
+            &Lowered::nothing(),
+            &Origin::Producer,
+            &facts,
+        )
+        .unwrap();
         block_on(async { adapter.write(&permit, record, content).await }).unwrap();
     }
 

@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use crate::manifest::layout::{TRUST_INDEX_PATH, TRUST_ROOT_PATH};
 use crate::manifest::trust_root::TrustRootSpec;
+use crate::model::act::Act;
 use crate::model::approval::{Approval, ApprovalDecision};
 use crate::model::artifact::ArtifactId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{Adoption, Entry, Event, Judgement, Outcome, Registration, Said};
 use crate::model::id::{EnvironmentName, PrincipalName, WorkspaceName};
+use crate::model::label::Tag;
 use crate::model::promotion::PromotionId;
 use crate::model::verdict::{DecisionResult, Verdict};
 use crate::ops::history::Promoted;
@@ -240,6 +242,61 @@ fn of_statement<'k>(
             digest: Some(mark.digest),
             ..new(format!("marks the digest bad: {}", mark.reason))
         },
+        Said::Act(act) => of_act(act, new, known),
+    }
+}
+
+fn of_act<'k>(
+    act: &Act,
+    new: &dyn Fn(String) -> HistoryRow,
+    known: &dyn Fn(&PromotionId) -> Option<&'k Promoted>,
+) -> HistoryRow {
+    let reason = &act.signing().reason;
+    let row = HistoryRow {
+        digest: act.digest(),
+        ..new(format!("{}: {reason}", describe_act(act)))
+    };
+    match act {
+        Act::Override(of) => {
+            let binding = &of.binding;
+            HistoryRow {
+                environment: Some(binding.environment.clone()),
+                workspace: Some(binding.to.workspace.clone()),
+                artifact: Some(binding.to.artifact.clone()),
+                ..row.about(&binding.promotion, known(&binding.promotion))
+            }
+        }
+        Act::Review(of) | Act::Abort(of) | Act::Retry(of) => {
+            row.about(&of.promotion, known(&of.promotion))
+        }
+        Act::Declassify(of) => HistoryRow {
+            workspace: Some(of.workspace.clone()),
+            ..row
+        },
+        Act::Hold(of) | Act::Resume(of) => HistoryRow {
+            environment: Some(of.environment.clone()),
+            artifact: Some(of.artifact.clone()),
+            ..row
+        },
+    }
+}
+
+fn describe_act(act: &Act) -> String {
+    match act {
+        Act::Declassify(of) if of.tags.is_empty() => "takes a declassification back".to_owned(),
+        Act::Declassify(of) => {
+            let tags: Vec<&str> = of.tags.iter().map(Tag::as_str).collect();
+            format!("declassifies {} until {}", tags.join(", "), of.expires_at)
+        }
+        Act::Override(of) => {
+            let gates: Vec<&str> = of.gates.iter().map(String::as_str).collect();
+            format!("overrides {} until {}", gates.join(", "), of.expires_at)
+        }
+        Act::Review(_) => "reviewed the override".to_owned(),
+        Act::Hold(_) => "holds it".to_owned(),
+        Act::Resume(_) => "ends a hold".to_owned(),
+        Act::Abort(_) => "aborts it".to_owned(),
+        Act::Retry(_) => "asks to try again".to_owned(),
     }
 }
 
@@ -247,6 +304,7 @@ fn describe_approval(approval: &Approval) -> String {
     let word = match approval.decision {
         ApprovalDecision::Approve => "approves",
         ApprovalDecision::Reject => "rejects",
+        ApprovalDecision::Withdraw => "takes back what was said of",
     };
     format!(
         "{word} {}: {}",

@@ -1,0 +1,26 @@
+//! `promote retry`.
+
+use crate::cli::Exit;
+use crate::cli::act::{Signed, sign};
+use crate::context::Context;
+use crate::error::Result;
+use crate::ops::act::What;
+use crate::ui::Terminal;
+
+/// Sign that a promotion that failed is to be tried again
+///
+/// Without it, only a new release tries again. The new attempt needs approvals of its own.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The promotion, as `promote plan` prints it
+    promotion: String,
+
+    #[command(flatten)]
+    signed: Signed,
+}
+
+#[expect(clippy::unused_async, reason = "all commands have one shape")]
+pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
+    let what = What::Retry(args.promotion.clone());
+    sign(terminal, context, what, &args.signed)
+}

@@ -1,0 +1,488 @@
+//! What people do about promotions besides answering them: shown, signed, and handed in, as answers are.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::attest::random;
+use crate::context::Context;
+use crate::error::{Failure, FailureKind, OrFail as _, Result};
+use crate::gate::find;
+use crate::model::act::{
+    Act, DECLASSIFICATION_LIMIT, Declassification, OVERRIDE_LIMIT, OfArtifact, OfPromotion,
+    Override, Signing,
+};
+use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::attestation::Statement;
+use crate::model::digest::TreeDigest;
+use crate::model::id::{EnvironmentName, PrincipalName, WorkspaceName};
+use crate::model::label::Tag;
+use crate::model::period::Period;
+use crate::model::promotion::{OutcomeKind, Promotion, PromotionId};
+use crate::model::verdict::DecisionResult;
+use crate::ops::approve::{Desk, HandedIn, expiry};
+use crate::ops::plan::{find_version, unknown};
+use crate::plan::desired::Change;
+
+/// What a person wants to do.
+#[derive(Debug, Clone)]
+pub struct ActRequest {
+    /// What.
+    pub what: What,
+    /// Why, in the person's words.
+    pub reason: String,
+}
+
+/// What a person wants to do, as it was typed.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// Let a version into a workspace that is not cleared for it.
+    Declassify {
+        /// The version.
+        version: VersionId,
+        /// The workspace.
+        workspace: WorkspaceName,
+        /// The tags; all that the workspace is not cleared for when empty.
+        tags: BTreeSet<Tag>,
+        /// How long it holds.
+        validity: Period,
+        /// Take back what was said before.
+        is_withdrawal: bool,
+    },
+    /// Let a promotion go on in an emergency.
+    Override {
+        /// The promotion, as a person types it.
+        promotion: String,
+        /// The gates; all that say no or not yet, and may be overridden, when empty.
+        gates: BTreeSet<String>,
+        /// How long it holds.
+        validity: Period,
+    },
+    /// Look at what an override let through.
+    Review(String),
+    /// Stop an artifact in an environment, or one digest of it.
+    Hold(Scope),
+    /// Let it go on.
+    Resume(Scope),
+    /// End a promotion before it is made.
+    Abort(String),
+    /// Let a promotion that failed be tried again.
+    Retry(String),
+}
+
+/// What a hold is of, as it was typed.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The artifact.
+    pub artifact: ArtifactId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// One digest, whole or its first digits.
+    pub digest: Option<String>,
+}
+
+/// What is about to be signed, so that a person sees it first.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActDraft {
+    /// The act.
+    pub act: Act,
+    /// The printed name of who would sign.
+    pub printed_name: String,
+    /// What it is about, in words: name and value.
+    pub facts: Vec<(&'static str, String)>,
+    /// Why it would not do what is meant, if it would not.
+    pub warnings: Vec<String>,
+}
+
+/// Parts of a draft.
+type Drafted = (Act, Vec<(&'static str, String)>, Vec<String>);
+
+impl Desk {
+    /// Finds what is meant and says what would be signed.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such thing, or it cannot be done.
+    pub fn draft_act(&self, request: &ActRequest) -> Result<ActDraft> {
+        let signing = self.signing(&request.reason)?;
+        let (act, facts, warnings) = match &request.what {
+            What::Declassify {
+                version,
+                workspace,
+                tags,
+                validity,
+                is_withdrawal,
+            } => {
+                let asked = (!is_withdrawal).then_some(tags);
+                self.draft_declassification(signing, version, workspace, (asked, *validity))?
+            }
+            What::Override {
+                promotion,
+                gates,
+                validity,
+            } => self.draft_override(signing, promotion, gates, *validity)?,
+            What::Review(text) => self.draft_review(signing, text)?,
+            What::Abort(text) => {
+                let promotion = self.draft(text)?.judged.promotion;
+                let facts = facts_of(&promotion);
+                let act = Act::Abort(of_promotion(signing, &promotion));
+                (act, facts, Vec::new())
+            }
+            What::Retry(text) => self.draft_retry(signing, text)?,
+            What::Hold(scope) => {
+                let (of, facts) = self.scope(signing, scope)?;
+                (Act::Hold(of), facts, Vec::new())
+            }
+            What::Resume(scope) => {
+                let (of, facts) = self.scope(signing, scope)?;
+                (Act::Resume(of), facts, Vec::new())
+            }
+        };
+        Ok(ActDraft {
+            printed_name: self.world.printed_name(&act.signing().principal),
+            act,
+            facts,
+            warnings,
+        })
+    }
+
+    /// Signs an act and hands it in.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be signed or pushed.
+    pub fn sign_act(&self, context: &Context, draft: &ActDraft) -> Result<HandedIn> {
+        let act = &draft.act;
+        let (subject, kind) = (act.subject(), act.predicate_type());
+        match act {
+            Act::Declassify(of) => self.hand_in(context, &Statement::new(subject, kind, of)),
+            Act::Override(of) => self.hand_in(context, &Statement::new(subject, kind, of)),
+            Act::Review(of) | Act::Abort(of) | Act::Retry(of) => {
+                self.hand_in(context, &Statement::new(subject, kind, of))
+            }
+            Act::Hold(of) | Act::Resume(of) => {
+                self.hand_in(context, &Statement::new(subject, kind, of))
+            }
+        }
+    }
+
+    fn signing(&self, reason: &str) -> Result<Signing> {
+        if reason.trim().is_empty() {
+            return Err(Failure::new(FailureKind::Usage, "the reason is empty"));
+        }
+        Ok(Signing {
+            ledger: self.world.ledger.clone(),
+            principal: self.person.principal.clone(),
+            reason: reason.to_owned(),
+            issued_at: self.world.pending.now(),
+            nonce: random::nonce().or_fail(FailureKind::Internal)?,
+        })
+    }
+
+    fn draft_declassification(
+        &self,
+        signing: Signing,
+        version: &VersionId,
+        workspace: &WorkspaceName,
+        (tags, validity): (Option<&BTreeSet<Tag>>, Period),
+    ) -> Result<Drafted> {
+        let digest = find_version(&self.world, version)?
+            .document
+            .value
+            .spec
+            .digest;
+        let names: Vec<&str> = self
+            .world
+            .targets
+            .keys()
+            .map(WorkspaceName::as_str)
+            .collect();
+        let target = self.world.workspace(workspace);
+        let target = target.ok_or_else(|| unknown("workspace", workspace.as_str(), &names))?;
+        let known = self.world.labels.get(digest).ok_or_else(|| {
+            Failure::new(
+                FailureKind::Denied,
+                format!("the label of `{version}` is not known"),
+            )
+        })?;
+        let beyond = known.label.beyond(&target.clearance);
+        if beyond.is_empty() {
+            let message = format!("workspace `{workspace}` is cleared for all of `{version}`");
+            return Err(Failure::new(FailureKind::Usage, message));
+        }
+        let tags = match tags {
+            Some(tags) if tags.is_empty() => beyond,
+            Some(tags) => tags.clone(),
+            None => BTreeSet::new(),
+        };
+        let expires_at = within(&signing, validity, DECLASSIFICATION_LIMIT)?;
+        let mut facts = vec![
+            ("version", version.to_string()),
+            ("digest", digest.to_string()),
+            ("label", known.label.to_string()),
+            ("into", format!("{workspace} ({})", target.environment)),
+            ("until", expires_at.to_string()),
+        ];
+        let warnings = self.say_owners(&signing.principal, &tags, &mut facts)?;
+        let act = Act::Declassify(Declassification {
+            signing,
+            digest,
+            workspace: workspace.clone(),
+            tags,
+            basis: known.basis,
+            expires_at,
+        });
+        Ok((act, facts, warnings))
+    }
+
+    /// Who has to sign for each tag; warns when this person is not one of them.
+    fn say_owners(
+        &self,
+        principal: &PrincipalName,
+        tags: &BTreeSet<Tag>,
+        facts: &mut Vec<(&'static str, String)>,
+    ) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        let groups = self.world.people.groups_of(principal);
+        for tag in tags {
+            let spec = self.world.manifests.topology.value.spec.tags.get(tag);
+            let spec = spec.ok_or_else(|| unknown("tag", tag.as_str(), &[]))?;
+            let needed = format!("{tag}: {} of group `{}` must sign", spec.quorum, spec.owner);
+            facts.push(("tag", needed));
+            if !groups.contains(&spec.owner) {
+                warnings.push(format!(
+                    "`{principal}` is not in group `{}`, which owns `{tag}`, so this will not count",
+                    spec.owner
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+
+    fn draft_override(
+        &self,
+        signing: Signing,
+        promotion: &str,
+        gates: &BTreeSet<String>,
+        validity: Period,
+    ) -> Result<Drafted> {
+        let draft = self.draft(promotion)?;
+        let judged = &draft.judged;
+        let mut warnings = draft.warnings.clone();
+        if judged.evidence.bypass.is_none() {
+            let environment = &judged.promotion.environment;
+            return Err(Failure::new(
+                FailureKind::Denied,
+                format!("the policy of `{environment}` lets nobody override anything"),
+            )
+            .hint(format!(
+                "`spec.override` of `policies/{environment}.yaml` would name who may"
+            )));
+        }
+        let mut open = BTreeSet::new();
+        for result in &judged.decision.gates {
+            let is_overridable = find(&result.gate).is_some_and(|gate| gate.is_overridable);
+            match result.verdict.result() {
+                DecisionResult::Allow => {}
+                DecisionResult::Wait | DecisionResult::Deny if is_overridable => {
+                    open.insert(result.gate.clone());
+                }
+                DecisionResult::Wait | DecisionResult::Deny | DecisionResult::Unavailable => {
+                    warnings.push(format!("`{}` cannot be overridden", result.gate));
+                }
+            }
+        }
+        let gates = if gates.is_empty() {
+            open
+        } else {
+            gates.clone()
+        };
+        if let Some(gate) = gates
+            .iter()
+            .find(|name| !find(name).is_some_and(|gate| gate.is_overridable))
+        {
+            let message = format!("`{gate}` is no gate that can be overridden");
+            return Err(Failure::new(FailureKind::Usage, message));
+        }
+        if gates.is_empty() {
+            return Err(Failure::new(
+                FailureKind::Usage,
+                "there is nothing to override",
+            ));
+        }
+        let expires_at = within(&signing, validity, OVERRIDE_LIMIT)?;
+        let mut facts = facts_of(&judged.promotion);
+        let names: Vec<&str> = gates.iter().map(String::as_str).collect();
+        facts.push(("gates", names.join(", ")));
+        facts.push(("until", expires_at.to_string()));
+        facts.push((
+            "then",
+            "somebody else must review it before the next promotion".to_owned(),
+        ));
+        let act = Act::Override(Box::new(Override {
+            signing,
+            binding: draft.binding,
+            gates,
+            expires_at,
+        }));
+        Ok((act, facts, warnings))
+    }
+
+    fn draft_review(&self, signing: Signing, text: &str) -> Result<Drafted> {
+        let state = self.world.state();
+        let due = state.slots.values().flat_map(|slot| &slot.overridden);
+        let id = one_of("promotion that an override let through", text, due)?;
+        let outcome = state
+            .promotions
+            .get(&id)
+            .and_then(|known| known.outcome.as_ref());
+        let Some((_, _, outcome)) = outcome else {
+            return Err(Failure::new(
+                FailureKind::Internal,
+                format!("`{id}` has no outcome"),
+            ));
+        };
+        let act = Act::Review(of_promotion(signing, &outcome.promotion));
+        Ok((act, facts_of(&outcome.promotion), Vec::new()))
+    }
+
+    /// People see the id of the attempt that would come next; what is retried is the one that failed.
+    fn draft_retry(&self, signing: Signing, text: &str) -> Result<Drafted> {
+        let changes = self.world.changes();
+        let failed = changes.iter().filter_map(|change| match change {
+            Change::Failed(promotion) => Some(promotion),
+            Change::Promote(_) | Change::UpToDate { .. } => None,
+        });
+        let failed: Vec<&Promotion> = failed.collect();
+        let id = one_of(
+            "promotion that failed",
+            text,
+            failed.iter().map(|next| &next.id),
+        )?;
+        let next = failed.into_iter().find(|next| next.id == id);
+        let state = self.world.state();
+        let last = next.and_then(|next| state.slot(&next.slot).last_outcome);
+        let outcomes = state
+            .promotions
+            .values()
+            .filter_map(|known| known.outcome.as_ref());
+        let outcome = outcomes
+            .filter(|(_, _, outcome)| outcome.outcome == OutcomeKind::Failed)
+            .find(|(index, _, _)| Some(*index) == last);
+        let Some((_, _, outcome)) = outcome else {
+            return Err(Failure::new(
+                FailureKind::Internal,
+                format!("`{id}` did not fail"),
+            ));
+        };
+        let mut facts = facts_of(&outcome.promotion);
+        facts.extend(outcome.reason.clone().map(|reason| ("failed", reason)));
+        let act = Act::Retry(of_promotion(signing, &outcome.promotion));
+        Ok((act, facts, Vec::new()))
+    }
+
+    fn scope(
+        &self,
+        signing: Signing,
+        scope: &Scope,
+    ) -> Result<(OfArtifact, Vec<(&'static str, String)>)> {
+        let environments = &self.world.environments;
+        if environments.rank(&scope.environment).is_none() {
+            let names: Vec<&str> = environments
+                .names()
+                .iter()
+                .map(EnvironmentName::as_str)
+                .collect();
+            return Err(unknown("environment", scope.environment.as_str(), &names));
+        }
+        if !self.world.manifests.artifacts.contains_key(&scope.artifact) {
+            let names: Vec<String> = self
+                .world
+                .manifests
+                .artifacts
+                .keys()
+                .map(ToString::to_string)
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            return Err(unknown("artifact", &scope.artifact.to_string(), &names));
+        }
+        let digest = scope
+            .digest
+            .as_deref()
+            .map(|text| self.find_digest(text))
+            .transpose()?;
+        let facts = vec![
+            ("artifact", scope.artifact.to_string()),
+            ("in", scope.environment.to_string()),
+            (
+                "digest",
+                digest.map_or_else(|| "any".to_owned(), |digest: TreeDigest| digest.to_string()),
+            ),
+        ];
+        let of = OfArtifact {
+            signing,
+            environment: scope.environment.clone(),
+            artifact: scope.artifact.clone(),
+            digest,
+        };
+        Ok((of, facts))
+    }
+}
+
+/// The one id that a person meant.
+fn one_of<'a>(
+    what: &str,
+    text: &str,
+    all: impl Iterator<Item = &'a PromotionId>,
+) -> Result<PromotionId> {
+    let all: BTreeSet<&PromotionId> = all.collect();
+    let mut found = all.iter().filter(|id| id.matches(text));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok((*id).clone()),
+        (Some(_), Some(_)) => {
+            let message = format!("`{text}` fits several promotions");
+            Err(Failure::new(FailureKind::Usage, message).hint("write more of it"))
+        }
+        (None, _) => {
+            let names: Vec<String> = all.iter().map(|id| id.short()).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            Err(unknown(what, text, &names))
+        }
+    }
+}
+
+fn within(
+    signing: &Signing,
+    validity: Period,
+    limit: jiff::SignedDuration,
+) -> Result<jiff::Timestamp> {
+    if validity.duration() > limit {
+        let message = format!("it may hold for {} hours at most", limit.as_hours());
+        return Err(Failure::new(FailureKind::Usage, message));
+    }
+    expiry(signing.issued_at, validity)
+}
+
+fn of_promotion(signing: Signing, promotion: &Promotion) -> OfPromotion {
+    OfPromotion {
+        signing,
+        promotion: promotion.id.clone(),
+        digest: promotion.digest,
+    }
+}
+
+fn facts_of(promotion: &Promotion) -> Vec<(&'static str, String)> {
+    vec![
+        ("promotion", promotion.id.short()),
+        (
+            "version",
+            format!("{}@{}", promotion.slot.artifact, promotion.version),
+        ),
+        ("digest", promotion.digest.to_string()),
+        (
+            "to",
+            format!("{} ({})", promotion.slot.workspace, promotion.environment),
+        ),
+    ]
+}
