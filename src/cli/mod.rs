@@ -73,6 +73,7 @@ commands! {
     retry => Retry,
     review => Review,
     rollback => Rollback,
+    scan => Scan,
     status => Status,
     trust => Trust,
     verify => Verify,

@@ -6,10 +6,12 @@
 pub mod acts;
 pub mod audit;
 pub mod book;
+pub mod datasets;
 pub mod error;
 pub mod evidence;
 pub mod execute;
 pub mod heads;
+pub mod holdings;
 pub mod inbox;
 pub mod inbox_history;
 pub mod memory;

@@ -105,6 +105,7 @@ impl Engine {
             })?)?;
         let (mut manifests, mut ignored) =
             manifests_in_force(&mut self.cache, &head, &adopted, adoption)?;
+        self.raise_labels(&mut manifests, &pending.state().adoptions)?;
         let requests = self.requests(&head, &manifests, pending.state());
         let people = People::of(&root);
         let manifest_hashes = registrations::manifest_hashes(&manifests);

@@ -39,12 +39,12 @@ pub struct Outcome {
 
 /// What is known of one version, wherever from.
 #[derive(Debug, Clone)]
-struct Known<'a> {
-    spec: Cow<'a, VersionSpec>,
-    files: Vec<Sha256>,
+pub(super) struct Known<'a> {
+    pub(super) spec: Cow<'a, VersionSpec>,
+    pub(super) files: Vec<Sha256>,
     is_signed: bool,
     recorded: Option<Label>,
-    order: u64,
+    pub(super) order: u64,
 }
 
 /// A version that the ledger does not know, with who signed it and the signature file.
@@ -157,7 +157,7 @@ fn drop_changed(manifests: &mut Repository, state: &State) -> Vec<Diagnostic> {
 }
 
 /// The versions that the ledger knows: from Git where their manifest is unchanged, else from the evidence.
-fn known_versions<'a>(
+pub(super) fn known_versions<'a>(
     book: &Book,
     manifests: &'a Repository,
     hashes: &BTreeMap<VersionId, Sha256>,

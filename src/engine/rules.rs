@@ -18,7 +18,10 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             let loc = policy.at(format!("/spec/gates/{index}/{path}").trim_end_matches('/'));
             problems.push(Diagnostic::error("gate-parameter", loc, error.message));
         }
-        let rollback = spec.rollback.as_ref().map(|spec| ("rollback", &spec.quorum));
+        let rollback = spec
+            .rollback
+            .as_ref()
+            .map(|spec| ("rollback", &spec.quorum));
         let bypass = spec.bypass.as_ref().map(|spec| ("override", &spec.quorum));
         for (field, quorum) in rollback.into_iter().chain(bypass) {
             if let Err(error) = check_quorum(quorum) {

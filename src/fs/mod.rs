@@ -8,6 +8,7 @@ mod hashing;
 mod lock;
 pub mod scratch;
 pub mod staging;
+pub mod sweep;
 pub mod tree;
 mod tree_error;
 pub mod versioned;

@@ -145,7 +145,7 @@ impl Walk {
 }
 
 /// What an entry is. Most file systems say so in the listing, which saves a call for each file.
-fn kind_of(folder: &OwnedFd, entry: &DirEntry) -> io::Result<FileType> {
+pub(crate) fn kind_of(folder: &OwnedFd, entry: &DirEntry) -> io::Result<FileType> {
     match entry.file_type() {
         FileType::Unknown => {
             let flags = AtFlags::SYMLINK_NOFOLLOW;

@@ -14,6 +14,7 @@ pub mod person;
 pub mod plan;
 pub mod register;
 pub mod release;
+pub mod scan;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -147,9 +147,9 @@ fn statements_that_contradict_themselves_are_refused_with_the_reason() {
         (
             "omar",
             &|statement| {
-                statement["predicateType"] = "https://promote.dev/declassification/v1".into();
+                statement["predicateType"] = "https://promote.dev/amnesty/v1".into();
             },
-            "nothing is known of statements of type `https://promote.dev/declassification/v1`",
+            "nothing is known of statements of type `https://promote.dev/amnesty/v1`",
         ),
         (
             "mia",
@@ -550,6 +550,11 @@ fn approvals_of_an_earlier_promotion_are_used_up() {
     assert_eq!(gate(&answer, "approvals"), [NOBODY], "{}", answer.all());
     assert_eq!(organisation.served("qa").as_deref(), Some("1.0.0"));
     organisation.approve("rita", "qa");
+    let resume = ["resume", "wildlife/penguin-species", "--in", "qa"];
+    let why = ["--reason", "the fault was elsewhere", "--yes"];
+    organisation
+        .as_person("mia", &[&resume[..], &why].concat())
+        .expect_code(0);
     organisation.apply().expect_code(0);
     assert_eq!(organisation.served("qa").as_deref(), Some("1.1.0"));
     expect_whole_ledger(&organisation);

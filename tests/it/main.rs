@@ -9,6 +9,7 @@
     reason = "tests panic to fail, read and write the files that they compare, and tell a story to its end"
 )]
 
+mod acts;
 mod approvals;
 mod bad_input;
 mod clones;
@@ -28,6 +29,7 @@ mod records;
 mod remembered;
 mod remotes;
 mod rust_text;
+mod scan;
 mod story;
 mod support;
 mod tampering;

@@ -17,10 +17,20 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
         let rollback = spec.rollback.iter().map(|rollback| &rollback.quorum);
         let bypass = spec.bypass.iter().map(|bypass| &bypass.quorum);
         for quorum in rollback {
-            found.extend(check_quorum(facts, document, "/spec/rollback/quorum", quorum));
+            found.extend(check_quorum(
+                facts,
+                document,
+                "/spec/rollback/quorum",
+                quorum,
+            ));
         }
         for quorum in bypass {
-            found.extend(check_quorum(facts, document, "/spec/override/quorum", quorum));
+            found.extend(check_quorum(
+                facts,
+                document,
+                "/spec/override/quorum",
+                quorum,
+            ));
             let persons: u64 = quorum.values().map(|count| u64::from(*count)).sum();
             if persons < 2 {
                 let message = "an override takes two persons at least";

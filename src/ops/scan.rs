@@ -1,0 +1,177 @@
+//! `promote scan`: what workspaces hold that they may not.
+//!
+//! Twice: by the ledger, under the labels of now, so that data that was labelled higher later is found everywhere; and by the
+//! bytes, file by file, whatever they are called now and whoever put them there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::engine::holdings::{Holder, holders};
+use crate::engine::world::World;
+use crate::error::Result;
+use crate::flow::permit::{FlowDenial, check_label};
+use crate::model::artifact::VersionId;
+use crate::model::digest::{Sha256, TreeDigest};
+use crate::model::id::WorkspaceName;
+use crate::model::label::Tag;
+use crate::model::workspace::WorkspaceFacts;
+use crate::ops::plan::unknown;
+
+/// What to look at.
+#[derive(Debug, Clone, Default)]
+pub struct ScanRequest {
+    /// Only these workspaces; all when empty.
+    pub workspaces: BTreeSet<WorkspaceName>,
+    /// Only what the ledger says, without reading workspaces.
+    pub is_ledger_only: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanReport {
+    /// The workspaces that were looked at, each with the number of files that were hashed.
+    pub workspaces: BTreeMap<WorkspaceName, usize>,
+    /// What may not be where it is.
+    pub findings: Vec<Finding>,
+    /// What could not be read, so that nothing is known of it.
+    pub unread: Vec<Unread>,
+}
+
+/// Something that a workspace holds and may not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// The version, or the first version that had the file.
+    pub version: VersionId,
+    /// Its digest.
+    pub digest: TreeDigest,
+    /// The file in the workspace; `None` when the ledger says that it holds the version.
+    pub path: Option<String>,
+    /// The file's hash.
+    pub file: Option<Sha256>,
+    /// The tags that the workspace is not cleared for.
+    pub tags: BTreeSet<Tag>,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// What.
+    pub path: String,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Looks at workspaces.
+///
+/// # Errors
+///
+/// When the repository or the ledger cannot be read, or there is no such workspace. What cannot be read of a workspace is
+/// in the report.
+pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport> {
+    let mut engine = context.observer()?;
+    let world = engine.observe()?;
+    let names: Vec<&str> = world.targets.keys().map(WorkspaceName::as_str).collect();
+    if let Some(name) = request
+        .workspaces
+        .iter()
+        .find(|name| world.workspace(name).is_none())
+    {
+        return Err(unknown("workspace", name.as_str(), &names));
+    }
+    let holders = holders(engine.book()?, &world)?;
+    let mut report = ScanReport::default();
+    for (name, target) in &world.targets {
+        if !request.workspaces.is_empty() && !request.workspaces.contains(name) {
+            continue;
+        }
+        report.findings.extend(by_ledger(&world, &target.facts));
+        let mut count = 0;
+        if !request.is_ledger_only {
+            let holdings = engine.holdings(&world, name).await?;
+            count = holdings.files.len();
+            let files = holdings.files.into_iter();
+            let found = files.filter_map(|(path, file)| {
+                by_file(&world, &target.facts, holders.get(&file)?, (path, file))
+            });
+            report.findings.extend(found);
+            report
+                .unread
+                .extend(holdings.unread.into_iter().map(|(path, reason)| Unread {
+                    workspace: name.clone(),
+                    path,
+                    reason,
+                }));
+        }
+        report.workspaces.insert(name.clone(), count);
+    }
+    report.findings.sort();
+    Ok(report)
+}
+
+/// What the ledger says that a workspace holds, and may not under the labels of now.
+fn by_ledger(world: &World, target: &WorkspaceFacts) -> Vec<Finding> {
+    let state = world.state();
+    let mut held: BTreeSet<(VersionId, TreeDigest)> = BTreeSet::new();
+    for (id, registrations) in state.registrations.iter() {
+        for (_, registration) in registrations {
+            let slot = crate::model::workspace::Slot {
+                workspace: target.name.clone(),
+                artifact: id.artifact.clone(),
+            };
+            let is_promoted = state
+                .slots
+                .get(&slot)
+                .is_some_and(|slot| slot.ever_held.contains(&registration.digest));
+            if is_promoted || registration.workspace == target.name {
+                held.insert((id.clone(), registration.digest));
+            }
+        }
+    }
+    let finding = |(version, digest): (VersionId, TreeDigest)| {
+        let tags = beyond(world, target, digest)?;
+        Some(Finding {
+            workspace: target.name.clone(),
+            version,
+            digest,
+            path: None,
+            file: None,
+            tags,
+        })
+    };
+    held.into_iter().filter_map(finding).collect()
+}
+
+fn by_file(
+    world: &World,
+    target: &WorkspaceFacts,
+    holder: &Holder,
+    (path, file): (String, Sha256),
+) -> Option<Finding> {
+    let tags = beyond(world, target, holder.digest)?;
+    Some(Finding {
+        workspace: target.name.clone(),
+        version: holder.version.clone(),
+        digest: holder.digest,
+        path: Some(path),
+        file: Some(file),
+        tags,
+    })
+}
+
+/// The tags of a digest that a workspace may not hold; `None` when it may hold all. The same rule that lets bytes in.
+fn beyond(world: &World, target: &WorkspaceFacts, digest: TreeDigest) -> Option<BTreeSet<Tag>> {
+    let label = &world.labels.get(digest)?.label;
+    match check_label(label, &world.lowered(digest, target), target) {
+        Ok(()) | Err(FlowDenial::Edge { .. }) => None,
+        Err(FlowDenial::Label { tags, .. }) => Some(tags),
+    }
+}
