@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::flow::closure::highest;
 use crate::git::snapshot::Entry;
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::Content;
@@ -56,11 +57,13 @@ impl Engine {
                 });
                 let parsed = self.cache.parse(&snapshot, entry.into_iter().collect())?;
                 for (_, file) in parsed {
-                    if let Some(Content::Dataset(earlier)) = &file.content {
-                        let label = document.value.spec.label.join(&earlier.value.spec.label);
-                        if label != document.value.spec.label {
-                            Arc::make_mut(document).value.spec.label = label;
-                        }
+                    let Some(Content::Dataset(earlier)) = &file.content else {
+                        continue;
+                    };
+                    let now = &document.value.spec.label;
+                    let labels = [&earlier.value.spec.label, now];
+                    if let Some(label) = highest(labels.into_iter()).filter(|label| label != now) {
+                        Arc::make_mut(document).value.spec.label = label;
                     }
                 }
             }

@@ -19,6 +19,8 @@ pub mod observe;
 pub mod pending;
 pub mod people;
 pub mod reconcile;
+#[cfg(test)]
+mod proof;
 pub mod record;
 pub mod recover;
 pub mod registrations;

@@ -37,6 +37,21 @@ pub enum SignerError {
     Unknown(KeyFingerprint),
 }
 
+#[cfg(test)]
+impl People {
+    /// People whose keys and groups are given, for tests without keys.
+    pub(crate) fn for_tests(
+        by_key: BTreeMap<KeyFingerprint, PrincipalName>,
+        groups: BTreeMap<GroupName, BTreeSet<PrincipalName>>,
+    ) -> Self {
+        Self {
+            by_key,
+            groups,
+            ..Self::default()
+        }
+    }
+}
+
 impl People {
     /// Reads the principals. A key that two principals have is nobody's: it would count twice.
     #[must_use]

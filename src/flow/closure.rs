@@ -9,7 +9,8 @@ use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label, Tag};
-use crate::model::lineage::Lineage;
+use crate::model::lineage::{Base, Lineage};
+use crate::model::planted::planted;
 
 /// One registration of a digest. The same digest may have several, under several names.
 #[derive(Debug, Clone)]
@@ -214,12 +215,12 @@ impl<'a> Graph<'a> {
             let bases = registration
                 .lineage
                 .iter()
-                .flat_map(|lineage| &lineage.bases)
+                .flat_map(|lineage| counted(&lineage.bases))
                 .map(|base| base.digest);
             let holders = registration
                 .files
                 .iter()
-                .filter_map(|file| self.first_holder.get(file))
+                .filter_map(|file| self.first(registration, file))
                 .map(|first| first.digest);
             inputs.extend(holders.filter(|holder| *holder != digest));
             inputs.extend(bases.filter(|base| self.registrations.contains_key(base)));
@@ -267,28 +268,35 @@ impl<'a> Graph<'a> {
     fn explain(&self, digest: TreeDigest, labels: &Labels) -> Explained {
         let mut parts: Vec<(&Label, Reason)> = Vec::new();
         let mut owned: Vec<(Label, Reason)> = Vec::new();
-        for registration in self.registrations.get(&digest).into_iter().flatten() {
-            parts.extend(registration.recorded.map(|label| (label, Reason::Recorded)));
+        let all = self.registrations.get(&digest).into_iter().flatten();
+        let skipped = match self.registrations.get(&digest) {
+            Some(all) if planted!(NewestClaimWins) => all.len().saturating_sub(1),
+            Some(_) | None => 0,
+        };
+        for registration in all.skip(skipped) {
+            if planted!(LateLabelStaysBehind) && registration.recorded.is_some() {
+                parts.extend(registration.recorded.map(|label| (label, Reason::Recorded)));
+                continue;
+            }
+            let recorded = registration.recorded.filter(|_| !planted!(RelabelLowers));
+            parts.extend(recorded.map(|label| (label, Reason::Recorded)));
             owned.extend(Self::unknown_origin(registration));
             if registration.clearance.is_none() {
                 parts.push((self.basis.top, Reason::UnknownProducer));
             }
             if let Some(lineage) = registration.lineage {
                 parts.extend(lineage.datasets.iter().map(|name| self.dataset(name)));
-                parts.extend(
-                    lineage
-                        .bases
-                        .iter()
-                        .map(|base| match labels.get(base.digest) {
-                            Some(known) => (&known.label, Reason::Base(base.version.clone())),
-                            None => (self.basis.top, Reason::UnknownBase(base.version.clone())),
-                        }),
-                );
+                parts.extend(counted(&lineage.bases).iter().map(
+                    |base| match labels.get(base.digest) {
+                        Some(known) => (&known.label, Reason::Base(base.version.clone())),
+                        None => (self.basis.top, Reason::UnknownBase(base.version.clone())),
+                    },
+                ));
             }
             for (file, first) in registration
                 .files
                 .iter()
-                .filter_map(|file| Some((file, self.first_holder.get(file)?)))
+                .filter_map(|file| Some((file, self.first(registration, file)?)))
             {
                 let known = labels.get(first.digest).filter(|_| first.digest != digest);
                 parts.extend(known.map(|known| {
@@ -316,12 +324,24 @@ impl<'a> Graph<'a> {
 
     /// What a registration is labelled with because nobody vouches for what it was made from.
     fn unknown_origin(registration: &Registration<'_>) -> Option<(Label, Reason)> {
-        let is_known = registration.is_signed
+        let is_known = (registration.is_signed || planted!(UnsignedLineageBelieved))
             && registration
                 .lineage
                 .is_some_and(|lineage| !lineage.names_no_data());
         let clearance = registration.clearance.filter(|_| !is_known)?;
         Some((clearance.as_label(), Reason::UnknownLineage))
+    }
+
+    /// The first registration that had a file of another.
+    fn first(&self, of: &Registration<'_>, file: &Sha256) -> Option<&'a Registration<'a>> {
+        let first = self.first_holder.get(file).copied()?;
+        if planted!(FirstFileOnly) && of.files.first() != Some(file) {
+            return None;
+        }
+        if planted!(IdentityByName) && first.id.artifact != of.id.artifact {
+            return None;
+        }
+        Some(first)
     }
 
     fn dataset(&self, name: &DatasetName) -> (&'a Label, Reason) {
@@ -332,10 +352,30 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// The bases that count: all of them.
+fn counted(bases: &[Base]) -> &[Base] {
+    if planted!(FirstBaseOnly) {
+        bases.get(..1).unwrap_or(bases)
+    } else {
+        bases
+    }
+}
+
+/// The join of all labels that something ever had; `None` when it never had one.
+#[must_use]
+pub fn highest<'a>(labels: impl Iterator<Item = &'a Label>) -> Option<Label> {
+    labels.cloned().reduce(|highest, label| {
+        if planted!(RelabelLowers) {
+            label
+        } else {
+            highest.join(&label)
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::lineage::Base;
 
     fn label(tags: &[&str]) -> Label {
         Label::new(tags.iter().map(|tag| tag.parse().unwrap())).unwrap()

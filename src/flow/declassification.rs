@@ -9,6 +9,7 @@ use crate::model::act::{DECLASSIFICATION_LIMIT, Declassification, Heard, holds_a
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{GroupName, PrincipalName, WorkspaceName};
 use crate::model::label::Tag;
+use crate::model::planted::planted;
 
 /// Who may let a tag through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,13 +85,8 @@ pub fn lowered(claim: &Claim<'_>) -> Lowered {
     let counts = |heard: &Heard<Declassification>| {
         let said = &heard.said;
         heard.is_genuine(&said.signing)
-            && said.basis == basis
-            && holds_at(
-                claim.now,
-                said.signing.issued_at,
-                said.expires_at,
-                DECLASSIFICATION_LIMIT,
-            )
+            && (said.basis == basis || planted!(DeclassificationOutlives))
+            && (planted!(DeclassificationForever) || is_in_time(said, claim.now))
             && !claim.producers.contains(&heard.signer)
     };
     let standing: Vec<&Heard<Declassification>> =
@@ -103,12 +99,26 @@ pub fn lowered(claim: &Claim<'_>) -> Lowered {
             .filter(|heard| heard.speaks_for(&owners.group, &owners.members))
             .map(|heard| heard.signer.clone())
             .collect();
+        let count = if planted!(DuplicatesCount) {
+            claim.heard.len()
+        } else {
+            who.len()
+        };
         let needed = usize::try_from(owners.quorum.max(1)).unwrap_or(usize::MAX);
-        if who.len() >= needed {
+        if count >= needed {
             tags.insert(tag.clone(), who);
         }
     }
     Lowered(tags)
+}
+
+fn is_in_time(said: &Declassification, now: Timestamp) -> bool {
+    holds_at(
+        now,
+        said.signing.issued_at,
+        said.expires_at,
+        DECLASSIFICATION_LIMIT,
+    )
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::flow::declassification::Lowered;
 use crate::model::digest::TreeDigest;
 use crate::model::id::WorkspaceName;
 use crate::model::label::{Label, Tag};
+use crate::model::planted::planted;
 use crate::model::workspace::WorkspaceFacts;
 
 /// Where bytes come from.
@@ -106,7 +107,7 @@ pub fn check_label(
 ///
 /// When it does not name it.
 pub fn check_edge(origin: &WorkspaceName, target: &WorkspaceFacts) -> Result<(), FlowDenial> {
-    if target.accepts.contains(origin) {
+    if target.accepts.contains(origin) || planted!(EdgeUnchecked) {
         Ok(())
     } else {
         Err(FlowDenial::Edge {

@@ -8,6 +8,8 @@ use crate::gate::{
     GATES, GateDef, RULES_VERSION, approvals, bypass, find, separation_of_duties, unknown_gate,
 };
 use crate::manifest::policy::GateSpec;
+#[cfg(test)]
+use crate::model::planted::planted;
 use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::{Decision, GateResult, Verdict};
 
@@ -18,7 +20,13 @@ use crate::model::verdict::{Decision, GateResult, Verdict};
 /// any policy the answer is a denial; a policy without gates is one that leaves the decision to the invariants.
 #[must_use]
 pub fn decide(promotion: &Promotion, evidence: &Evidence, policies: &[&[GateSpec]]) -> Decision {
-    decide_by(RULES_VERSION, promotion, evidence, policies)
+    let decision = || decide_by(RULES_VERSION, promotion, evidence, policies);
+    #[cfg(test)]
+    if planted!(DecisionCached) {
+        let key = format!("{} {}", promotion.digest, promotion.slot);
+        return crate::model::planted::kept(&key, decision);
+    }
+    decision()
 }
 
 /// The decision that an earlier version of the rules comes to, so that old decisions can be made again.

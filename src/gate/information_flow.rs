@@ -5,7 +5,8 @@ use crate::gate::evidence::Evidence;
 use crate::gate::params::{NoParams, check as check_params, schema, validate};
 use crate::gate::{GateDef, and_list};
 use crate::model::id::PrincipalName;
-use crate::model::promotion::Promotion;
+use crate::model::planted::planted;
+use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::Verdict;
 
 /// The row of the table.
@@ -51,6 +52,9 @@ fn check(promotion: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
             "the label of the version could not be computed; complete its lineage",
         );
     };
+    if planted!(RollbackUnchecked) && promotion.direction == Direction::Rollback {
+        return Verdict::pass("not looked at");
+    }
     let lowered = evidence.lowered(promotion.digest);
     let let_through = lowered.tags().iter().map(|(tag, who)| {
         let who: Vec<&PrincipalName> = who.iter().collect();

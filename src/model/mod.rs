@@ -11,6 +11,7 @@ pub mod id;
 pub mod label;
 pub mod lineage;
 pub mod period;
+pub(crate) mod planted;
 pub mod principal;
 pub mod promotion;
 pub mod verdict;

@@ -419,10 +419,13 @@ impl State {
             if is_override {
                 slot.overridden.push(outcome.promotion.id.clone());
             }
-            slot.abandoned.remove(&digest);
-            if let (Direction::Rollback, Some(replaced)) =
-                (outcome.promotion.direction, outcome.promotion.replaces)
-            {
+            // What comes back after it was left is no rollback that leaves something.
+            let was_abandoned = slot.abandoned.remove(&digest).is_some();
+            let left = outcome
+                .promotion
+                .replaces
+                .filter(|_| outcome.promotion.direction == Direction::Rollback && !was_abandoned);
+            if let Some(replaced) = left {
                 let why = (outcome.promotion.id.clone(), entry.recorded_at);
                 slot.abandoned.insert(replaced, why);
             }
