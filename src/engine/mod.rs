@@ -3,6 +3,7 @@
 //! [`Engine::observe`](Engine) looks at everything and changes nothing; [`Engine::reconcile`](Engine) acts. Both see the
 //! same world and call the same rules.
 
+pub mod attestations;
 pub mod audit;
 pub mod book;
 pub mod error;

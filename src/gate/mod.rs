@@ -65,6 +65,7 @@ macro_rules! gates {
 
 gates! {
     approvals,
+    attestation,
     commit_signature,
     deny_list,
     edge,

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod approve;
+pub mod attach;
 pub mod check;
 pub mod commit;
 pub mod demo;

@@ -10,6 +10,7 @@
 )]
 
 mod approvals;
+mod attestations;
 mod bad_input;
 mod clones;
 mod concurrency;
@@ -21,6 +22,7 @@ mod layer_checker;
 mod layers;
 mod long;
 mod manifests;
+mod oracle;
 mod organisation;
 mod patterns;
 mod readme;
