@@ -23,6 +23,7 @@ mod layers;
 mod long;
 mod manifests;
 mod oracle;
+mod oracles;
 mod organisation;
 mod patterns;
 mod readme;
