@@ -68,13 +68,13 @@ fn model_signing_agrees_on_models() {
     type Change<'a> = (&'static str, &'a dyn Fn(&Path));
     let in_model: [Change<'_>; 4] = [
         ("changed file", &|folder| {
-            std::fs::write(folder.join("notes.txt"), "x").unwrap()
+            std::fs::write(folder.join("notes.txt"), "x").unwrap();
         }),
         ("one file more", &|folder| {
-            std::fs::write(folder.join("more"), "x").unwrap()
+            std::fs::write(folder.join("more"), "x").unwrap();
         }),
         ("one file less", &|folder| {
-            std::fs::remove_file(folder.join("notes.txt")).unwrap()
+            std::fs::remove_file(folder.join("notes.txt")).unwrap();
         }),
         ("renamed", &|folder| {
             std::fs::rename(folder.join("notes.txt"), folder.join("note.txt")).unwrap();
