@@ -16,6 +16,7 @@ mod clones;
 mod concurrency;
 mod crashes;
 mod flow;
+mod fuzz;
 mod generated;
 mod hand;
 mod layer_checker;
