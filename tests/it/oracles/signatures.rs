@@ -70,15 +70,9 @@ fn ssh_keygen_agrees_on_statements() {
     assert!(!theirs && ours.is_ok());
 }
 
-#[test]
-fn git_agrees_on_signed_commits() {
-    let organisation = Organisation::new();
-    organisation.new_key("stranger");
-    let people = People::of(&root_of(&organisation));
+/// Commits that are signed well, otherwise, or not at all, and some that were changed.
+fn commits(organisation: &Organisation) -> [(&'static str, String); 8] {
     let repository = organisation.repository();
-    let opened = Repository::open(&repository, Remote::None, GitProgram::default()).unwrap();
-    let list = repository.join("trust/allowed_signers");
-    let list = format!("gpg.ssh.allowedSignersFile={}", list.display());
     let commit = |key: Option<&str>| {
         let path = key.map(|key| organisation.key(key));
         let key = path.map(|path| format!("user.signingKey={}", path.display()));
@@ -100,7 +94,7 @@ fn git_agrees_on_signed_commits() {
         id.trim().to_owned()
     };
     let good = commit(Some("rita"));
-    let commits = [
+    [
         ("good", good.clone()),
         ("another's", commit(Some("dana"))),
         ("unsigned", commit(None)),
@@ -124,9 +118,20 @@ fn git_agrees_on_signed_commits() {
             let id = std::fs::read_to_string(organisation.path("changed")).unwrap();
             id.trim().to_owned()
         }),
-    ];
+    ]
+}
+
+#[test]
+fn git_agrees_on_signed_commits() {
+    let organisation = Organisation::new();
+    organisation.new_key("stranger");
+    let people = People::of(&root_of(&organisation));
+    let repository = organisation.repository();
+    let opened = Repository::open(&repository, Remote::None, GitProgram::default()).unwrap();
+    let list = repository.join("trust/allowed_signers");
+    let list = format!("gpg.ssh.allowedSignersFile={}", list.display());
     let mut verdicts = Verdicts::default();
-    for (what, id) in commits {
+    for (what, id) in commits(&organisation) {
         let mut command = organisation.git_command("rita");
         command.args(["-c", &list, "verify-commit", &id]);
         let theirs = answer(&mut command).code == 0;
