@@ -3,16 +3,13 @@
 //! Format: <https://github.com/secure-systems-lab/dsse/blob/v1.0.2/envelope.md>.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::marker::PhantomData;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::attest::engine_key::{EngineKey, EngineKeyError, EnginePublicKey};
+use crate::attest::object::Object;
 
 /// The longest line that is written or read, in bytes: the longest entry of a ledger.
 pub const MAX_LINE_BYTES: usize = 65_535;
@@ -109,22 +106,31 @@ pub fn pae(payload_type: &str, body: &[u8]) -> Vec<u8> {
 ///
 /// When the line would be too long, or when the key cannot sign.
 pub fn seal(payload_type: &str, body: &[u8], key: &EngineKey) -> Result<String, DsseError> {
+    let envelope = sign(payload_type, body, key)?;
+    let line = serde_json::to_string(&envelope).map_err(|source| DsseError::Json { source })?;
+    match line.len() {
+        length if length > MAX_LINE_BYTES => Err(DsseError::TooLong { length }),
+        _ => Ok(line),
+    }
+}
+
+/// Signs a body; whoever writes the envelope bounds it.
+pub(super) fn sign(
+    payload_type: &str,
+    body: &[u8],
+    key: &EngineKey,
+) -> Result<Envelope, DsseError> {
     let signature = key
         .sign(&pae(payload_type, body))
         .map_err(|source| DsseError::Sign { source })?;
-    let envelope = Envelope {
+    Ok(Envelope {
         payload_type: payload_type.to_owned(),
         payload: STANDARD.encode(body),
         signatures: vec![Object(Signature {
             keyid: key.public_key().fingerprint(),
             sig: STANDARD.encode(signature),
         })],
-    };
-    let line = serde_json::to_string(&envelope).map_err(|source| DsseError::Json { source })?;
-    match line.len() {
-        length if length > MAX_LINE_BYTES => Err(DsseError::TooLong { length }),
-        _ => Ok(line),
-    }
+    })
 }
 
 /// Verifies an envelope with trusted keys, each with a handle of the caller's.
@@ -139,7 +145,14 @@ pub fn open<K: Clone>(
     line: &[u8],
     trusted: &[(K, EnginePublicKey)],
 ) -> Result<Verified<K>, DsseError> {
-    let envelope = parse(line)?;
+    verify(parse(line)?, trusted)
+}
+
+/// Verifies an envelope that was read, and bounded, by the caller.
+pub(super) fn verify<K: Clone>(
+    envelope: Envelope,
+    trusted: &[(K, EnginePublicKey)],
+) -> Result<Verified<K>, DsseError> {
     let body = decode("payload", &envelope.payload)?;
     let decoded = envelope.signatures.iter();
     let signatures = decoded
@@ -192,10 +205,17 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, DsseError> {
 /// The envelope as it is written. Duplicate fields are errors: serde refuses them in structs.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Envelope {
+pub(super) struct Envelope {
     payload_type: String,
     payload: String,
     signatures: Vec<Object<Signature>>,
+}
+
+impl Envelope {
+    /// How many signatures it has.
+    pub(super) const fn signature_count(&self) -> usize {
+        self.signatures.len()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -204,34 +224,6 @@ struct Signature {
     #[serde(default)]
     keyid: String,
     sig: String,
-}
-
-/// A struct that is read from a JSON object alone: serde would take an array of its values too, which no other reader
-/// takes for the same thing.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Object<T>(T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_map(ObjectVisitor(PhantomData))
-            .map(Self)
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: DeserializeOwned> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map_err(A::Error::custom)
-    }
 }
 
 #[cfg(test)]

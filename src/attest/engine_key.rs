@@ -1,4 +1,4 @@
-//! Engine keys: ECDSA over P-256 with SHA-256, in the formats that `openssl` reads and writes.
+//! Keys of engines and attesters: ECDSA over P-256 with SHA-256, in the formats that `openssl` reads and writes.
 
 use std::fmt;
 
@@ -28,17 +28,17 @@ const UNCOMPRESSED: u8 = 0x04;
 pub enum EngineKeyError {
     /// The text is not a private key in PKCS#8.
     #[error(
-        "an engine key is a PEM text that starts with `-----BEGIN PRIVATE KEY-----`; convert others with `openssl pkcs8 -topk8 -nocrypt`"
+        "a private key of an engine or attester is a PEM text that starts with `-----BEGIN PRIVATE KEY-----`; convert others with `openssl pkcs8 -topk8 -nocrypt`"
     )]
     PrivateForm,
     /// The private key is of another kind.
     #[error(
-        "an engine key is an ECDSA key on the curve P-256 with its public part; make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`"
+        "a key of an engine or attester is an ECDSA key on the curve P-256 with its public part; make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`"
     )]
     PrivateKind,
     /// The text is not a public key of this kind.
     #[error(
-        "an engine's public key is an ECDSA key on the curve P-256 in a PEM text that starts with `-----BEGIN PUBLIC KEY-----`"
+        "a public key of an engine or attester is an ECDSA key on the curve P-256 in a PEM text that starts with `-----BEGIN PUBLIC KEY-----`"
     )]
     Public,
     /// The operating system gave no random bytes.
@@ -46,7 +46,7 @@ pub enum EngineKeyError {
     Random,
 }
 
-/// The private key of an engine.
+/// The private key of an engine or attester.
 pub struct EngineKey {
     key_pair: EcdsaKeyPair,
     public: EnginePublicKey,
@@ -111,7 +111,7 @@ impl fmt::Debug for EngineKey {
     }
 }
 
-/// The public key of an engine: a point on P-256, written in full.
+/// The public key of an engine or attester: a point on P-256, written in full.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EnginePublicKey([u8; 65]);
 

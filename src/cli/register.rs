@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::cli::{Exit, names};
+use crate::config::secret::SecretRef;
 use crate::context::Context;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::model::artifact::{ArtifactKind, VersionId};
+use crate::model::attestation::AttestationName;
 use crate::model::digest::{TreeDigest, TreePath};
 use crate::model::id::{GroupName, MetricName, WorkspaceName};
 use crate::model::lineage::{Base, CodeCommit, Lineage};
+use crate::ops::attach::Attachments;
 use crate::ops::register::{NewArtifact, RegisterReport, RegisterRequest, register};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
@@ -18,6 +21,8 @@ use crate::ui::report::{Page, Report, Tone};
 ///
 /// Says what the version was made from, so that its data labels are known: each `--input` is a dataset, or a base version
 /// with its digest as `PROJECT/KIND/NAME@VERSION=dirhash1:…`. What is not said counts as the highest that it could be.
+///
+/// Attestations can follow later: register the same bytes again with `--sign` or `--attestation`.
 ///
 /// promote register wildlife/penguin-species 1.0.0 --from out/ --workspace dev --input penguins-sample --metric accuracy=0.97
 #[derive(Debug, clap::Args)]
@@ -60,6 +65,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     card: Option<TreePath>,
 
+    /// Sign the files as an OpenSSF model signature, with an ECDSA P-256 key: `PATH`, `env:NAME` or `command:PROGRAM`
+    #[arg(long, value_name = "KEY")]
+    sign: Option<String>,
+
+    /// Put a Sigstore bundle about these files beside the version; the name is that of the file up to its first dot
+    #[arg(long = "attestation", value_name = "[NAME=]FILE")]
+    attestations: Vec<String>,
+
     /// The group that answers for the artifact, when it is new
     #[arg(long, requires = "purpose", value_name = "GROUP")]
     owner: Option<GroupName>,
@@ -97,11 +110,48 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
                 purpose,
                 risk_tier: None,
             }),
+        attachments: attachments(args)?,
         branch: args.branch.clone(),
     };
     let report = register(context, &request).await?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
+}
+
+fn attachments(args: &Args) -> Result<Attachments> {
+    let mut bundles = BTreeMap::new();
+    for text in &args.attestations {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (name, path),
+            None => {
+                let file = text.rsplit('/').next().unwrap_or(text);
+                (file.split('.').next().unwrap_or(file), text.as_str())
+            }
+        };
+        let name: AttestationName = name
+            .parse()
+            .map_err(|error: crate::model::id::IdError| usage(&error))
+            .map_err(|failure| failure.hint("name it with `--attestation NAME=FILE`"))?;
+        if bundles.insert(name.clone(), PathBuf::from(path)).is_some() {
+            return Err(Failure::new(
+                FailureKind::Usage,
+                format!("two attestations are named `{name}`"),
+            )
+            .hint("name them with `--attestation NAME=FILE`"));
+        }
+    }
+    let sign = args.sign.as_deref().map(key).transpose()?;
+    Ok(Attachments { sign, bundles })
+}
+
+/// A key by path, or as every other secret.
+fn key(text: &str) -> Result<SecretRef> {
+    let reference = if text.contains(':') {
+        text.parse()
+    } else {
+        format!("file:{text}").parse()
+    };
+    reference.or_fail(FailureKind::Usage)
 }
 
 /// What the arguments say of the lineage; `None` when they say nothing.
@@ -187,6 +237,9 @@ impl Report for RegisterReport {
             ),
         );
         page.line(self.digest.to_string());
+        for name in &self.attestations {
+            page.line(format!("attestation {name}"));
+        }
         if let Some(committed) = &self.committed {
             page.line(format!(
                 "commit {} on {}",

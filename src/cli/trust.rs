@@ -8,8 +8,11 @@ use serde::Serialize;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
-use crate::model::id::{GroupName, PrincipalName};
-use crate::ops::trust::{NewKey, SignReport, TrustReport, add_key, commit_signed, sign, status};
+use crate::model::id::{AttesterName, GroupName, PrincipalName};
+use crate::ops::trust::{
+    NewAttester, NewKey, SignReport, TrustReport, add_attester, add_key, commit_signed, sign,
+    status,
+};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -35,6 +38,15 @@ enum Action {
     Status,
     /// Add a person, a key or memberships to the trust root; sign it afterwards
     AddKey(AddKey),
+    /// Add a machine that signs attestations to the trust root, or give it another key; sign it afterwards
+    AddAttester {
+        /// The attester
+        attester: AttesterName,
+
+        /// The ECDSA P-256 public key in PEM
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
 }
 
 /// A person, a key or memberships.
@@ -94,6 +106,15 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
             };
             terminal.report(&Written {
                 written: add_key(context, &new)?,
+            })
+        }
+        Action::AddAttester { attester, key } => {
+            let new = NewAttester {
+                attester: attester.clone(),
+                key: key.clone(),
+            };
+            terminal.report(&Written {
+                written: add_attester(context, &new)?,
             })
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::attest::ssh::commit::GIT_NAMESPACE;
 use crate::engine::Engine;
 use crate::engine::acts;
+use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
@@ -84,6 +85,8 @@ pub struct Judged {
     pub decision: Decision,
     /// The gates of each policy that judged.
     pub policies: Vec<Vec<GateSpec>>,
+    /// The bundles of the attestations that were judged.
+    pub bundles: BTreeMap<Sha256, Vec<u8>>,
 }
 
 /// What a decision was made from, as it is kept in the evidence: with these and the rules of that version anyone can
@@ -123,7 +126,10 @@ impl Engine {
     pub fn judge(&self, world: &World, promotion: Promotion) -> Result<Judged, EngineError> {
         let release_path = path_of_release(&promotion.environment, &promotion.slot.artifact);
         let policies = self.policies(world, &promotion.environment, &release_path)?;
-        let evidence = self.evidence(world, &promotion, &policies, &release_path)?;
+        let mut evidence = self.evidence(world, &promotion, &policies, &release_path)?;
+        let (attestations, bundles) =
+            attestations::observe(world, &evidence.version.id, promotion.digest)?;
+        evidence.attestations = attestations;
         let decision = decide(&promotion, &evidence, &policies.gates());
         let policies = policies
             .gates()
@@ -135,6 +141,7 @@ impl Engine {
             evidence,
             decision,
             policies,
+            bundles,
         })
     }
 
@@ -169,12 +176,13 @@ impl Engine {
         let Some(release) = self.release_commit(world, release_path)? else {
             return Ok(None);
         };
-        for (_, adoption) in adoptions.iter().rev() {
+        let newest = adoptions.len() - 1;
+        for (index, (_, adoption)) in adoptions.iter().enumerate().rev() {
             let commit = adoption.commit.parse().map_err(|_| {
                 EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
             })?;
             if commit != release.id && self.repository.is_ancestor(commit, release.id)? {
-                return Ok(Some(adoption));
+                return Ok((index != newest).then_some(adoption));
             }
         }
         Ok(None)
@@ -254,6 +262,7 @@ impl Engine {
                 metrics: metrics_of(world, digest),
             }),
             marked_bad: marked_bad(world.state(), promotion.digest),
+            attestations: Vec::new(),
             request: self.request_facts(world, release_path, promotion)?,
             acts: acts::facts(
                 world.state(),

@@ -8,6 +8,7 @@ use crate::adapter::content::LocalContent;
 use crate::adapter::transfer;
 use crate::adapter::{Adapter, AdapterError, AdapterErrorKind, ErrorStatus, Locator, Record};
 use crate::attest::random::random_bytes;
+use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::Judged;
 use crate::engine::record;
@@ -377,9 +378,14 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
     world
         .pending
         .add_evidence(record::evidence_path(sha256, "json"), inputs);
+    for (sha256, bundle) in &judged.bundles {
+        let path = record::evidence_path(*sha256, attestations::EXTENSION);
+        world.pending.add_evidence(path, bundle.clone());
+    }
     world.pending.push(Event::Decided(Judgement {
         promotion: judged.promotion.clone(),
         inputs: sha256,
+        attestations: judged.bundles.keys().copied().collect(),
         policy: judged.evidence.policy,
         decision: judged.decision.clone(),
         rules_version: RULES_VERSION,

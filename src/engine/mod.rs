@@ -4,6 +4,7 @@
 //! same world and call the same rules.
 
 pub mod acts;
+pub mod attestations;
 pub mod audit;
 pub mod book;
 pub mod datasets;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::dsse::{self, DsseError};
 use crate::attest::engine_key::{EngineKey, EnginePublicKey};
+use crate::engine::attestations;
 use crate::model::attestation::{PAYLOAD_TYPE, STATEMENT_TYPE, Statement, Subject};
 use crate::model::digest::Sha256;
 use crate::model::event::{Entry, Event, Judgement};
@@ -246,14 +247,21 @@ fn summary(entry: &Entry, judgement: &Judgement) -> Summary {
             &format!("policies/{}.yaml", promotion.environment),
             judgement.policy,
         ),
-        input_attestations: vec![Resource::new(
-            &evidence_path(judgement.inputs, "json"),
-            judgement.inputs,
-        )],
+        input_attestations: input_attestations(judgement),
         verification_result: if is_allowed { "PASSED" } else { "FAILED" }.to_owned(),
         verified_levels: Vec::new(),
         slsa_version: "1.1".to_owned(),
     }
+}
+
+/// The recorded facts, and every bundle that was judged: the format asks for all of them.
+fn input_attestations(judgement: &Judgement) -> Vec<Resource> {
+    let facts = Resource::new(&evidence_path(judgement.inputs, "json"), judgement.inputs);
+    let bundles = judgement
+        .attestations
+        .iter()
+        .map(|sha256| Resource::new(&evidence_path(*sha256, attestations::EXTENSION), *sha256));
+    std::iter::once(facts).chain(bundles).collect()
 }
 
 /// Where evidence with these bytes is kept, below `evidence/`.

@@ -1,8 +1,13 @@
 //! What policies and freezes say must be something that the gates can judge by. Checked when files are checked and again
 //! when they are adopted.
 
-use crate::diagnostic::Diagnostic;
-use crate::gate::policy::validate_policy;
+use std::collections::BTreeSet;
+
+use crate::attest::engine_key::EnginePublicKey;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::gate::attestation;
+use crate::gate::params;
+use crate::gate::policy::{params_of, validate_policy};
 use crate::gate::quorum::check_quorum;
 use crate::gate::window::Window;
 use crate::manifest::repository::Repository;
@@ -30,6 +35,7 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             }
         }
     }
+    problems.extend(check_attesters(manifests));
     for freeze in manifests.freezes.values() {
         for (index, window) in freeze.value.spec.windows.iter().enumerate() {
             if let Err(error) = Window::parse(window) {
@@ -38,6 +44,39 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
                     freeze.at(&format!("/spec/windows/{index}")),
                     error.to_string(),
                 ));
+            }
+        }
+    }
+    problems
+}
+
+/// Attesters have keys that can be read, and policies name attesters that there are.
+fn check_attesters(manifests: &Repository) -> Vec<Diagnostic> {
+    let root = &manifests.trust_root;
+    let attesters = &root.value.spec.attesters;
+    let mut problems = Vec::new();
+    for (name, attester) in attesters {
+        if let Err(error) = EnginePublicKey::from_pem(&attester.key) {
+            let loc = root.at(&format!("/spec/attesters/{name}/key"));
+            problems.push(Diagnostic::error("attester-key", loc, error.to_string()));
+        }
+    }
+    for policy in manifests.policies.values() {
+        for (index, spec) in policy.value.spec.gates.iter().enumerate() {
+            let asked = (spec.gate == attestation::GATE.name)
+                .then(|| params::parse::<attestation::Params>(&params_of(spec)).ok());
+            let signers: BTreeSet<_> = asked
+                .flatten()
+                .map_or_else(BTreeSet::new, |params| params.signers);
+            for signer in signers.iter().filter(|name| !attesters.contains_key(*name)) {
+                let loc = policy.at(&format!("/spec/gates/{index}/signers"));
+                let message = format!("there is no attester `{signer}`");
+                let names = attesters.keys().map(crate::model::id::AttesterName::as_str);
+                let hint = did_you_mean(signer.as_str(), names).map_or_else(
+                    || "add it with `promote trust add-attester`".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
+                problems.push(Diagnostic::error("unknown-attester", loc, message).hint(hint));
             }
         }
     }

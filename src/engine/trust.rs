@@ -376,6 +376,7 @@ mod tests {
                 ("data".parse().unwrap(), role("stewards", 1, &["datasets/"])),
             ]),
             engines: BTreeMap::new(),
+            attesters: BTreeMap::new(),
             ledger: LedgerTrustSpec {
                 key: "k".to_owned(),
             },

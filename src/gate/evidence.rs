@@ -11,9 +11,10 @@ use crate::manifest::policy::{OverrideSpec, RollbackSpec};
 use crate::model::act::{Declassification, Heard, OfArtifact, OfPromotion, Override};
 use crate::model::approval::{Approval, ApprovalBinding};
 use crate::model::artifact::VersionId;
+use crate::model::attestation::AttestationName;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{
-    EnvironmentName, FreezeName, GroupName, MetricName, PrincipalName, WorkspaceName,
+    AttesterName, EnvironmentName, FreezeName, GroupName, MetricName, PrincipalName, WorkspaceName,
 };
 use crate::model::label::{Label, Tag};
 use crate::model::principal::KeyFingerprint;
@@ -50,6 +51,9 @@ pub struct Evidence {
     pub champion: Option<ChampionFacts>,
     /// Statements that the digest is bad.
     pub marked_bad: Vec<MarkedBadFacts>,
+    /// The attestations beside the version's manifest, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<AttestationFacts>,
     /// The commit that asks for the promotion.
     pub request: RequestFacts,
     /// What people did, besides answering this promotion.
@@ -163,6 +167,33 @@ pub struct MarkedBadFacts {
     pub principal: PrincipalName,
     /// Why.
     pub reason: String,
+}
+
+/// A signed statement of a machine about the version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttestationFacts {
+    /// Its name.
+    pub name: AttestationName,
+    /// The SHA-256 of its bundle, which is in the evidence; `None` when it was too large to be read.
+    pub bundle: Option<Sha256>,
+    /// What it turned out to be.
+    pub found: AttestationFinding,
+}
+
+/// What an attestation turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum AttestationFinding {
+    /// It is not good, or not about exactly the files of the version; says why.
+    Bad(String),
+    /// An attester has signed it, and it is about exactly the files of the version.
+    Good {
+        /// The type of its predicate.
+        predicate_type: String,
+        /// Who signed.
+        signer: AttesterName,
+    },
 }
 
 /// The commit and the signature that ask for a promotion.

@@ -70,6 +70,7 @@ macro_rules! gates {
 
 gates! {
     approvals,
+    attestation,
     commit_signature,
     deny_list,
     edge,

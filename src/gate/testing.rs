@@ -258,6 +258,7 @@ fn evidence() -> Evidence {
             metrics: Some([("auc".parse().unwrap(), 0.8)].into()),
         }),
         marked_bad: vec![],
+        attestations: vec![],
         request: RequestFacts {
             commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
             commit_signature: SignatureFacts::By("erin".parse().unwrap()),

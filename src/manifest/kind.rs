@@ -125,6 +125,7 @@ pub const fn kind_name_at(place: &Place) -> Option<&'static str> {
         | Place::ReleaseSignature(_)
         | Place::TrustRootSignature(_)
         | Place::TrustIndexSignature(_)
+        | Place::Attestation(..)
         | Place::AllowedSigners => None,
     }
 }

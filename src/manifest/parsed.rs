@@ -91,6 +91,7 @@ pub fn parse_file(path: &str, bytes: &[u8]) -> Option<ParsedFile> {
         Place::TrustRoot => manifest(&place, path, bytes, Content::TrustRoot),
         Place::TrustIndex => manifest(&place, path, bytes, Content::TrustIndex),
         Place::VersionSignature(_)
+        | Place::Attestation(..)
         | Place::ReleaseSignature(_)
         | Place::TrustRootSignature(_)
         | Place::TrustIndexSignature(_)

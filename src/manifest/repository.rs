@@ -21,6 +21,7 @@ use crate::manifest::version::ArtifactVersion;
 use crate::manifest::workspace::Workspace;
 use crate::manifest::yaml::Document;
 use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::attestation::AttestationName;
 use crate::model::digest::Checksums;
 use crate::model::environment::EnvironmentOrder;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, WorkspaceName};
@@ -42,6 +43,8 @@ pub struct Repository {
     pub artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
     /// The versions of the artifacts.
     pub versions: BTreeMap<VersionId, RegisteredVersion>,
+    /// The names of the attestations of each version that has some.
+    pub attestations: BTreeMap<VersionId, BTreeSet<AttestationName>>,
     /// The releases.
     pub releases: BTreeMap<ReleaseId, Arc<Document<Release>>>,
     /// The policies, by the environment that they guard.
@@ -143,6 +146,7 @@ struct Draft {
     artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
     versions: BTreeMap<VersionId, Arc<Document<ArtifactVersion>>>,
     checksums: BTreeMap<VersionId, Arc<Checksums>>,
+    attestations: BTreeSet<(VersionId, AttestationName)>,
     releases: BTreeMap<ReleaseId, Arc<Document<Release>>>,
     policies: BTreeMap<EnvironmentName, Arc<Document<Policy>>>,
     freezes: BTreeMap<FreezeName, Arc<Document<Freeze>>>,
@@ -174,6 +178,9 @@ impl Draft {
             }
             (Place::Checksums(id), Some(Content::Checksums(checksums))) => {
                 insert(&mut self.checksums, id, checksums);
+            }
+            (Place::Attestation(id, name), _) => {
+                self.attestations.insert((id.clone(), name.clone()));
             }
             (Place::Release(id), Some(Content::Release(document))) => {
                 insert(&mut self.releases, id, document);
@@ -213,6 +220,10 @@ impl Draft {
     }
 
     fn finish(mut self) -> Option<Repository> {
+        let mut attestations: BTreeMap<VersionId, BTreeSet<AttestationName>> = BTreeMap::new();
+        for (version, name) in std::mem::take(&mut self.attestations) {
+            attestations.entry(version).or_default().insert(name);
+        }
         let mut versions = BTreeMap::new();
         for (id, document) in self.versions {
             let checksums = self.checksums.remove(&id);
@@ -232,6 +243,7 @@ impl Draft {
             datasets: self.datasets,
             artifacts: self.artifacts,
             versions,
+            attestations,
             releases: self.releases,
             policies: self.policies,
             freezes: self.freezes,

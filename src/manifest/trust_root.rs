@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::Manifest;
 use crate::model::id::{
-    EngineName, EnvironmentName, GroupName, PrincipalName, RoleName, TopologyName,
+    AttesterName, EngineName, EnvironmentName, GroupName, PrincipalName, RoleName, TopologyName,
 };
 
 /// The manifest of the trust root.
@@ -32,6 +32,9 @@ pub struct TrustRootSpec {
     pub roles: BTreeMap<RoleName, RoleSpec>,
     /// The engines, each with the environments it may act for.
     pub engines: BTreeMap<EngineName, EngineSpec>,
+    /// The machines that sign attestations about versions, such as a training pipeline or a scanner. Policies name them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attesters: BTreeMap<AttesterName, AttesterSpec>,
     /// The ledger.
     pub ledger: LedgerTrustSpec,
 }
@@ -74,6 +77,14 @@ pub struct EngineSpec {
     /// The environments it may act for.
     #[schemars(length(min = 1))]
     pub environments: BTreeSet<EnvironmentName>,
+}
+
+/// An attester's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AttesterSpec {
+    /// The ECDSA P-256 public key in PEM.
+    pub key: String,
 }
 
 /// What is trusted about the ledger.

@@ -177,6 +177,9 @@ pub struct Judgement {
     pub promotion: Promotion,
     /// The SHA-256 of the recorded facts, in `evidence/`.
     pub inputs: Sha256,
+    /// The SHA-256 of the bundles that were judged, whose bytes are in `evidence/`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attestations: BTreeSet<Sha256>,
     /// The SHA-256 of the gates.
     pub policy: Sha256,
     /// What the gates said.

@@ -166,6 +166,8 @@ names! {
     FreezeName, "freeze name";
     /// Names an engine key of the trust root.
     EngineName, "engine name";
+    /// Names an attestation key of the trust root.
+    AttesterName, "attester name";
     /// Names a region, such as `westeurope`.
     RegionName, "region name";
     /// Names a jurisdiction: a set of regions under one law.

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod apply;
 pub mod approve;
+pub mod attach;
 pub mod check;
 pub mod commit;
 pub mod demo;

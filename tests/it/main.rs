@@ -11,17 +11,21 @@
 
 mod acts;
 mod approvals;
+mod attestations;
 mod bad_input;
 mod clones;
 mod concurrency;
 mod crashes;
 mod flow;
+mod fuzz;
 mod generated;
 mod hand;
 mod layer_checker;
 mod layers;
 mod long;
 mod manifests;
+mod oracle;
+mod oracles;
 mod organisation;
 mod patterns;
 mod readme;

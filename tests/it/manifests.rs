@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use promote::diagnostic::Diagnostic;
+use promote::manifest::layout::classify;
 use promote::manifest::parsed::parse_file;
 use promote::manifest::repository::Repository;
 use promote::ui::diagnostics::{Colour, render_summary, render_text};
@@ -206,7 +207,8 @@ proptest! {
         file in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, prop::collection::vec(fragment(), 0..3)), 1..4),
     ) {
-        let files: Vec<_> = base().into_iter().collect();
+        let is_read = |(path, _): &(String, _)| !classify(path).unwrap().is_opaque();
+        let files: Vec<_> = base().into_iter().filter(is_read).collect();
         let (path, bytes) = file.get(&files);
         let mut text: Vec<char> = String::from_utf8(bytes.clone()).unwrap().chars().collect();
         for (at, length, fragments) in edits {

@@ -198,10 +198,16 @@ impl Organisation {
     /// Runs `git` in the repository, as a person.
     #[track_caller]
     pub(crate) fn git(&self, person: &str, arguments: &[&str]) -> String {
+        let answer = answer(self.git_command(person).args(arguments)).expect_code(0);
+        answer.stdout.trim().to_owned()
+    }
+
+    /// `git` in the repository, ready to run as a person.
+    pub(crate) fn git_command(&self, person: &str) -> Command {
         let mut command = Command::new("git");
         self.surround(&mut command, person);
-        let answer = answer(command.current_dir(self.repository()).args(arguments)).expect_code(0);
-        answer.stdout.trim().to_owned()
+        command.current_dir(self.repository());
+        command
     }
 
     /// Nothing of the machine's own settings reaches a call.

@@ -9,13 +9,14 @@ use crate::records::LEDGER;
 use crate::support::files_under;
 use crate::variants::{MODEL, make_ready, register};
 
-type Files = BTreeMap<String, Vec<u8>>;
+/// The files of a ledger by path.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 const ENTRIES: &str = "ledger/entries/000.jsonl";
 const CHECKPOINT: &str = "ledger/checkpoint";
 
 /// Where the ledger of an organisation is, to be read and written behind the program's back.
-enum Kept {
+pub(crate) enum Kept {
     Branch,
     Directory,
 }
@@ -28,7 +29,7 @@ impl Kept {
         }
     }
 
-    fn files(&self, organisation: &Organisation) -> Files {
+    pub(crate) fn files(&self, organisation: &Organisation) -> Files {
         let folder = match self {
             Self::Branch => self.work_tree(organisation),
             Self::Directory => organisation.path("ledger"),
@@ -101,7 +102,7 @@ fn with_lines(files: &Files, change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Files {
 }
 
 /// Ways to change a ledger, each with its name. `older` is a state that the ledger once had.
-fn changes(files: &Files, older: &Files) -> Vec<(String, Files)> {
+pub(crate) fn changes(files: &Files, older: &Files) -> Vec<(String, Files)> {
     let mut changes = Vec::new();
     let count = files[ENTRIES].iter().filter(|byte| **byte == b'\n').count();
     for index in [0, count / 2, count - 1] {

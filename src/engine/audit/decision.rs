@@ -25,9 +25,9 @@ use crate::plan::desired::{Basis, Change, Wanted, plan_change};
 const DIGEST_GATE: &str = "digest";
 
 /// What does not hold, in words.
-type Reasons = Vec<String>;
+pub(super) type Reasons = Vec<String>;
 
-fn demand(reasons: &mut Reasons, holds: bool, otherwise: &str) {
+pub(super) fn demand(reasons: &mut Reasons, holds: bool, otherwise: &str) {
     if !holds {
         reasons.push(otherwise.to_owned());
     }
@@ -68,6 +68,7 @@ impl Auditor<'_> {
         reasons.extend(self.check_rules(&inputs));
         reasons.extend(self.check_version(&inputs));
         reasons.extend(self.check_promotion(&inputs.promotion));
+        reasons.extend(self.check_attestations(index, judgement, &inputs));
         for reason in reasons {
             self.problem(index, Some(&path), reason);
         }
@@ -276,7 +277,7 @@ impl Auditor<'_> {
         promotion.replaces == Some(champion.digest) && known.any(|known| known.metrics == *metrics)
     }
 
-    fn checksums_of(&self, digest: Sha256) -> Option<Checksums> {
+    pub(super) fn checksums_of(&self, digest: Sha256) -> Option<Checksums> {
         let path = record::evidence_path(digest, "sha256");
         let bytes = self.book.log().evidence(&path).ok().flatten()?;
         Checksums::parse(std::str::from_utf8(&bytes).ok()?).ok()

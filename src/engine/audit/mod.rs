@@ -7,6 +7,7 @@
 //! What it cannot see is what only Git has: that a release file asked for a promotion, whose address is on which commit, and
 //! which policy was in force when a release was committed.
 
+mod attestation;
 mod decision;
 mod governed;
 mod statement;

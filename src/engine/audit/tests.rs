@@ -9,6 +9,7 @@ use crate::engine::pending::Pending;
 use crate::engine::testing::{Made, TestOrganisation};
 use crate::engine::world::World;
 use crate::gate::decide::decide;
+use crate::gate::evidence::{AttestationFacts, AttestationFinding};
 use crate::gate::policy::policy_digest;
 use crate::manifest::policy::GateSpec;
 use crate::model::approval::ApprovalDecision;
@@ -277,4 +278,37 @@ fn an_adoption_that_misstates_its_files_is_not_believed() {
     });
     let error = misstated.unwrap_err().to_string();
     assert_eq!(error, "entry 0 adopts other than what its evidence says");
+}
+
+#[test]
+fn an_attestation_that_nobody_made_is_noticed() {
+    let forge = |judged: &mut Judged| {
+        let bundle = b"{}".to_vec();
+        let sha256 = Sha256::of(&bundle);
+        judged.evidence.attestations.push(AttestationFacts {
+            name: "forged".parse().unwrap(),
+            bundle: Some(sha256),
+            found: AttestationFinding::Good {
+                predicate_type: "https://slsa.dev/provenance/v1".to_owned(),
+                signer: "ci".parse().unwrap(),
+            },
+        });
+        judged.bundles.insert(sha256, bundle);
+        decide_again(judged);
+    };
+    let misstated = "what attestation `forged` is was misstated";
+    assert_noticed(&waiting(), forge, misstated);
+    let without_bundle = |judged: &mut Judged| {
+        forge(judged);
+        judged.bundles.clear();
+    };
+    let unnamed = "the attestations are not those that the entry names";
+    assert_noticed(&waiting(), without_bundle, unnamed);
+    let never_read = |judged: &mut Judged| {
+        forge(judged);
+        judged.bundles.clear();
+        judged.evidence.attestations[0].bundle = None;
+        decide_again(judged);
+    };
+    assert_noticed(&waiting(), never_read, misstated);
 }

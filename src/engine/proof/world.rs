@@ -339,6 +339,7 @@ impl World {
                 release_signature: SignatureFacts::Missing,
                 committers: BTreeSet::new(),
             },
+            attestations: Vec::new(),
             acts: acts::facts(&self.state, &self.people, &self.topology, promotion, said),
             bypass: None,
             lifters: BTreeSet::new(),

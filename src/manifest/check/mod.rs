@@ -1,5 +1,6 @@
 //! What must hold between the files of a repository.
 
+mod attestation;
 mod directory;
 mod edge;
 mod freeze;
@@ -32,13 +33,14 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 11] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 12] = [
     same_path::check,
     reference::check,
     label::check,
     edge::check,
     directory::check,
     version::check,
+    attestation::check,
     lineage::check,
     release::check,
     policy::check,

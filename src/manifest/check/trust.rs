@@ -13,6 +13,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = groups(facts);
     found.extend(roles(facts));
     found.extend(keys(facts));
+    found.extend(attesters(facts));
     let document = &facts.repository.trust_root;
     for (name, engine) in &facts.trust().engines {
         let pointer = format!("/spec/engines/{name}/environments");
@@ -90,6 +91,28 @@ fn signers(facts: &Facts<'_>, role: &RoleSpec) -> usize {
         .iter()
         .filter_map(|group| facts.trust().groups.get(group));
     members.flatten().collect::<BTreeSet<_>>().len()
+}
+
+/// A key says one thing: it is one attester's, and no engine's, whose entries could pass as attestations.
+fn attesters(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let document = &facts.repository.trust_root;
+    let text = |key: &str| key.split_whitespace().collect::<String>();
+    let mut owners: BTreeMap<String, String> = facts
+        .trust()
+        .engines
+        .iter()
+        .map(|(name, engine)| (text(&engine.key), format!("engine `{name}`")))
+        .collect();
+    let mut found = Vec::new();
+    for (name, attester) in &facts.trust().attesters {
+        let owner = owners.insert(text(&attester.key), format!("attester `{name}`"));
+        if let Some(owner) = owner {
+            let message = format!("the key is also that of {owner}, and an attester has its own");
+            let loc = document.at(&format!("/spec/attesters/{name}/key"));
+            found.push(Diagnostic::error("duplicate-key", loc, message));
+        }
+    }
+    found
 }
 
 fn keys(facts: &Facts<'_>) -> Vec<Diagnostic> {

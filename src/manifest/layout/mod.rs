@@ -1,7 +1,10 @@
 //! Paths of the promotion repository: what a file is by where it stands, and the other way round.
 
+mod attestation;
 mod unexpected;
 
+use attestation::ATTESTATION_SUFFIX;
+pub use attestation::path_of_attestation;
 pub use unexpected::explain_unexpected;
 
 use std::fmt;
@@ -9,6 +12,7 @@ use std::fmt;
 use semver::Version;
 
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
+use crate::model::attestation::AttestationName;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, PrincipalName, WorkspaceName};
 
 /// The path of the topology.
@@ -47,6 +51,8 @@ pub enum Place {
     Checksums(VersionId),
     /// `models/<project>/<name>/<version>.yaml.sig`: the producer's signature.
     VersionSignature(VersionId),
+    /// `models/<project>/<name>/<version>.<attestation>.sigstore.json`: a signed statement about a version.
+    Attestation(VersionId, AttestationName),
     /// `releases/<environment>/<project>/<kind>/<name>.yaml`.
     Release(ReleaseId),
     /// The requester's signature, `.sig` added to the release's path.
@@ -97,6 +103,7 @@ impl Place {
             | Self::Version(_)
             | Self::Checksums(_)
             | Self::VersionSignature(_)
+            | Self::Attestation(..)
             | Self::Release(_)
             | Self::ReleaseSignature(_)
             | Self::TrustRoot
@@ -106,11 +113,12 @@ impl Place {
         }
     }
 
-    /// Whether the file says nothing that can be read by itself: signatures, and the keys that check them.
+    /// Whether the file says nothing that can be read by itself: what is signed, and the keys that check it.
     #[must_use]
     pub const fn is_opaque(&self) -> bool {
         match self {
             Self::VersionSignature(_)
+            | Self::Attestation(..)
             | Self::ReleaseSignature(_)
             | Self::TrustRootSignature(_)
             | Self::TrustIndexSignature(_)
@@ -211,6 +219,9 @@ fn classify_artifact(artifact: ArtifactId, file: &str) -> Option<Place> {
     if file.strip_suffix(".yaml") == Some(artifact.kind.as_str()) {
         return Some(Place::Artifact(artifact));
     }
+    if file.ends_with(ATTESTATION_SUFFIX) {
+        return attestation::classify(artifact, file);
+    }
     type MakePlace = fn(VersionId) -> Place;
     let suffixes: [(&str, MakePlace); 3] = [
         (".yaml.sig", Place::VersionSignature),
@@ -221,11 +232,14 @@ fn classify_artifact(artifact: ArtifactId, file: &str) -> Option<Place> {
         .iter()
         .find_map(|(suffix, place)| Some((file.strip_suffix(suffix)?, place)));
     let (stem, place) = found?;
-    // Only the canonical spelling, so that a version has one path.
-    let version = Version::parse(stem)
-        .ok()
-        .filter(|version| version.to_string() == stem)?;
+    let version = canonical(stem)?;
     Some(place(VersionId { artifact, version }))
+}
+
+/// Only the canonical spelling, so that a version has one path.
+fn canonical(stem: &str) -> Option<Version> {
+    let version = Version::parse(stem).ok()?;
+    (version.to_string() == stem).then_some(version)
 }
 
 /// The path of an artifact's manifest.
@@ -295,6 +309,7 @@ pub fn path_of(place: &Place) -> String {
         Place::Version(version) => path_of_version(version),
         Place::Checksums(version) => path_of_checksums(version),
         Place::VersionSignature(version) => path_of_signature(&path_of_version(version)),
+        Place::Attestation(version, name) => path_of_attestation(version, name),
         Place::Release(release) => path_of_release(&release.environment, &release.artifact),
         Place::ReleaseSignature(release) => {
             path_of_signature(&path_of_release(&release.environment, &release.artifact))
@@ -328,6 +343,8 @@ mod tests {
             "models/retail/churn/1.2.0-rc.1+b.2.yaml",
             "models/retail/churn/1.2.0.yaml.sig",
             "models/retail/churn/1.2.0.sha256",
+            "models/retail/churn/1.2.0.model-signing.sigstore.json",
+            "models/retail/churn/1.2.0-rc.1+b.2.slsa.sigstore.json",
             "releases/prod/retail/model/churn.yaml",
             "releases/prod/retail/model/churn.yaml.sig",
             "policies/prod.yaml",

@@ -1,6 +1,6 @@
 //! Files that stand where a manifest is expected, under a name that no manifest has.
 
-use super::{TOPOLOGY_PATH, classify};
+use super::{ATTESTATION_SUFFIX, TOPOLOGY_PATH, classify};
 use crate::diagnostic::did_you_mean;
 
 /// What each of our folders holds.
@@ -34,11 +34,18 @@ const FOLDERS: [(&str, &str); 10] = [
 
 /// Why a file that [`classify`] does not know should not stand where it does, as a hint; `None` when it may.
 ///
-/// A YAML file in one of our folders was meant to count, so ignoring it would be a silent gap.
+/// A YAML file or an attestation in one of our folders was meant to count, so ignoring it would be a silent gap.
 #[must_use]
 pub fn explain_unexpected(path: &str) -> Option<String> {
-    let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
-    if !is_yaml || classify(path).is_some() {
+    if classify(path).is_some() {
+        return None;
+    }
+    if path.ends_with(ATTESTATION_SUFFIX) {
+        let (folder, _) = path.split_once('/')?;
+        FOLDERS.iter().find(|(name, _)| *name == folder)?;
+        return Some("attestations stand beside a version's manifest, as <version>.<name>.sigstore.json; names are lowercase letters, digits, `-` and `_`".to_owned());
+    }
+    if !path.ends_with(".yaml") && !path.ends_with(".yml") {
         return None;
     }
     let renamed = path.strip_suffix(".yml").map(|stem| format!("{stem}.yaml"));
@@ -71,6 +78,10 @@ mod tests {
             "releases/prod/retail/models/churn.yaml",
             "trust/roots.yaml",
             "promote.yml",
+            "models/retail/churn/1.2.0.sigstore.json",
+            "models/retail/churn/1.2.0.Slsa.sigstore.json",
+            "models/retail/churn/model.slsa.sigstore.json",
+            "releases/prod/retail/model/churn.slsa.sigstore.json",
             "promot.yaml",
         ] {
             assert_eq!(classify(path), None, "{path}");

@@ -13,6 +13,7 @@ use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::fs::durable;
 use crate::manifest::topology::PatternName;
 use crate::model::lineage::{CodeCommit, Lineage};
+use crate::ops::attach::Attachments;
 use crate::ops::demo::Line;
 use crate::ops::demo::models::{Penguins, Trained};
 use crate::ops::demo::people::Person;
@@ -283,6 +284,7 @@ impl<'a> Scene<'a> {
                 purpose: "Pre-sorting of field records, which a person checks.".to_owned(),
                 risk_tier: None,
             }),
+            attachments: Attachments::default(),
             branch: None,
             from,
         })

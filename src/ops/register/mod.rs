@@ -1,36 +1,40 @@
 //! `promote register`: bytes of a producer become a version.
 
+mod failure;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::adapter::content::LocalContent;
-use crate::adapter::{AdapterError, AdapterErrorKind, Record, Written, transfer};
+use crate::adapter::{Adapter, AdapterError, Record, Written, transfer};
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::engine::registrations::preview;
 use crate::engine::world::World;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
-use crate::flow::closure::Explained;
 use crate::flow::declassification::Lowered;
-use crate::flow::permit::{Origin, permit};
+use crate::flow::permit::{FlowPermit, Origin, permit};
 use crate::manifest::artifact::{ArtifactSpec, RiskTier};
 use crate::manifest::kind::version_kind_name;
 use crate::manifest::layout::{
-    path_of_artifact, path_of_checksums, path_of_signature, path_of_version,
+    path_of_artifact, path_of_attestation, path_of_checksums, path_of_signature, path_of_version,
 };
 use crate::manifest::version::VersionSpec;
 use crate::manifest::{API_VERSION, Manifest, Metadata};
 use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
+use crate::model::attestation::AttestationName;
 use crate::model::digest::{FileList, TreeDigest, TreePath};
 use crate::model::id::{GroupName, MetricName, WorkspaceName};
 use crate::model::label::Label;
 use crate::model::lineage::Lineage;
+use crate::ops::attach::{self, Attached, Attachments};
 use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::digest::digest;
 use crate::ops::person::Person;
+use crate::ops::register::failure::{adapter_failure, denied, no_workspace};
 
 /// What to register.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct RegisterRequest {
     pub card: Option<TreePath>,
     /// What the artifact is for, when it is new.
     pub artifact: Option<NewArtifact>,
+    /// Attestations to put beside it; also beside one that is registered already, with the same bytes.
+    pub attachments: Attachments,
     /// A branch of its own, for a pull request.
     pub branch: Option<String>,
 }
@@ -80,7 +86,10 @@ pub struct RegisterReport {
     pub workspace: WorkspaceName,
     /// Whether the bytes were there already.
     pub written: Written,
-    /// The commit; `None` when the version is registered already, with the same bytes.
+    /// The attestations that were put beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<AttestationName>,
+    /// The commit; `None` when the version and its attestations are registered already, with the same bytes.
     pub committed: Option<Committed>,
     /// What may surprise.
     pub warnings: Vec<String>,
@@ -97,6 +106,13 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
     let mut engine = context.observer()?;
     let world = engine.observe()?;
     validate(&world, request, &files)?;
+    let attached = attach::prepare(
+        context,
+        &world,
+        &request.version,
+        &files,
+        &request.attachments,
+    )?;
     let person = Person::of(context, &world.people)?;
     let spec = spec(request, &files);
     let explained = preview(engine.book()?, &world, &request.version, &spec, &files)?;
@@ -114,15 +130,7 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         digest: files.digest(),
         files: files.clone(),
     };
-    let written = adapter
-        .write(
-            &permit,
-            &record,
-            &LocalContent::borrowed(folder_of(&request.from)),
-        )
-        .await
-        .map_err(|error| adapter_failure(&error))?;
-    transfer::verify(adapter.as_ref(), &request.version, &files)
+    let written = upload(adapter.as_ref(), &permit, &record, &request.from)
         .await
         .map_err(|error| adapter_failure(&error))?;
     let committed = record_version(
@@ -133,8 +141,9 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         &spec,
         &files,
         &person,
+        &attached,
     )?;
-    let mut warnings = Vec::new();
+    let mut warnings = attached.warnings;
     if request.lineage.is_none() {
         warnings.push(format!(
             "what it was made from is not known, so it counts as everything that `{}` may hold",
@@ -148,9 +157,23 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         label: explained.label,
         workspace: request.workspace.clone(),
         written,
+        attestations: attached.bundles.into_keys().collect(),
         committed,
         warnings,
     })
+}
+
+/// Writes the files and reads them back.
+async fn upload(
+    adapter: &dyn Adapter,
+    permit: &FlowPermit,
+    record: &Record,
+    from: &Path,
+) -> std::result::Result<Written, AdapterError> {
+    let content = LocalContent::borrowed(folder_of(from));
+    let written = adapter.write(permit, record, &content).await?;
+    transfer::verify(adapter, &record.version, &record.files).await?;
+    Ok(written)
 }
 
 fn validate(world: &World, request: &RegisterRequest, files: &FileList) -> Result<()> {
@@ -256,6 +279,10 @@ fn spec(request: &RegisterRequest, files: &FileList) -> VersionSpec {
     }
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that is known of a version, once"
+)]
 fn record_version(
     context: &Context,
     engine: &mut Engine,
@@ -264,10 +291,45 @@ fn record_version(
     spec: &VersionSpec,
     files: &FileList,
     person: &Person,
+    attached: &Attached,
 ) -> Result<Option<Committed>> {
-    if world.manifests.versions.contains_key(&request.version) {
+    let is_new = !world.manifests.versions.contains_key(&request.version);
+    let mut new = if is_new {
+        version_files(context, world, request, spec, files, person)?
+    } else {
+        BTreeMap::new()
+    };
+    new.extend(attached.bundles.iter().map(|(name, bytes)| {
+        let path = path_of_attestation(&request.version, name);
+        (path, Some(bytes.clone()))
+    }));
+    if new.is_empty() {
         return Ok(None);
     }
+    let word = if is_new { "register" } else { "attest" };
+    commit(
+        context,
+        engine,
+        Some(person),
+        &NewFiles {
+            files: new,
+            message: format!("{word}: {}", request.version),
+            branch: request.branch.clone(),
+        },
+    )
+    .map(Some)
+}
+
+/// The manifest of a new version with its producer's signature, its checksums, and the artifact's manifest when that is
+/// new too.
+fn version_files(
+    context: &Context,
+    world: &World,
+    request: &RegisterRequest,
+    spec: &VersionSpec,
+    files: &FileList,
+    person: &Person,
+) -> Result<BTreeMap<String, Option<Vec<u8>>>> {
     let artifact = &request.version.artifact;
     let manifest = Manifest {
         api_version: API_VERSION.to_owned(),
@@ -301,18 +363,7 @@ fn record_version(
             Some(artifact_manifest(request, new_artifact)?),
         );
     }
-    let message = format!("register: {}", request.version);
-    commit(
-        context,
-        engine,
-        Some(person),
-        &NewFiles {
-            files: new,
-            message,
-            branch: request.branch.clone(),
-        },
-    )
-    .map(Some)
+    Ok(new)
 }
 
 fn artifact_manifest(request: &RegisterRequest, new: &NewArtifact) -> Result<Vec<u8>> {
@@ -334,45 +385,4 @@ fn artifact_manifest(request: &RegisterRequest, new: &NewArtifact) -> Result<Vec
     Ok(serde_yaml::to_string(&manifest)
         .or_fail(FailureKind::Internal)?
         .into_bytes())
-}
-
-fn no_workspace(world: &World, name: &WorkspaceName) -> Failure {
-    let names: Vec<&str> = world.targets.keys().map(WorkspaceName::as_str).collect();
-    crate::ops::plan::unknown("workspace", name.as_str(), &names)
-}
-
-fn denied(denial: &crate::flow::permit::FlowDenial, explained: &Explained) -> Failure {
-    let failure = Failure::new(FailureKind::Denied, denial.to_string());
-    let unknown = explained.reasons.values().flatten().any(|reason| {
-        matches!(
-            reason,
-            crate::flow::closure::Reason::UnknownLineage
-                | crate::flow::closure::Reason::UnknownProducer
-                | crate::flow::closure::Reason::UnknownBase(_)
-        )
-    });
-    if unknown {
-        failure.hint("say what it was made from with `--input`; what is not known counts as the highest it could be")
-    } else {
-        failure.hint("train it where that data may be used, and register it there; bytes that were seen with a label keep it under every name")
-    }
-}
-
-fn adapter_failure(error: &AdapterError) -> Failure {
-    let kind = match error.kind {
-        AdapterErrorKind::AlreadyExists | AdapterErrorKind::Precondition => FailureKind::Conflict,
-        AdapterErrorKind::PermissionDenied => FailureKind::Denied,
-        AdapterErrorKind::Corrupt => FailureKind::Failed,
-        AdapterErrorKind::NotFound
-        | AdapterErrorKind::RateLimited
-        | AdapterErrorKind::Unsupported
-        | AdapterErrorKind::Unexpected => FailureKind::Unavailable,
-    };
-    let failure = Failure::of(kind, error);
-    match error.kind {
-        AdapterErrorKind::AlreadyExists => failure.hint(
-            "the workspace has other bytes under this version; register these under a new one",
-        ),
-        _ => failure,
-    }
 }
