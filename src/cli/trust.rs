@@ -1,15 +1,20 @@
 //! `promote trust`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 
+use crate::attest::ssh::sign::read_public_key;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::model::id::{GroupName, PrincipalName};
-use crate::ops::trust::{NewKey, SignReport, TrustReport, add_key, commit_signed, sign, status};
+use crate::model::principal::KeyFingerprint;
+use crate::ops::trust::{
+    NewKey, Revocation, RevokeReport, SignReport, TrustReport, add_key, commit_signed, revoke,
+    sign, status,
+};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -35,6 +40,26 @@ enum Action {
     Status,
     /// Add a person, a key or memberships to the trust root; sign it afterwards
     AddKey(AddKey),
+    Revoke(Revoke),
+}
+
+/// Say that a person's key was lost; sign the trust root afterwards
+///
+/// What the key signed and the ledger recorded from that entry on counts no longer, also for promotions that wait now;
+/// what was recorded before stays valid. Once adopted, a revocation is never taken back: give the person another key with
+/// `promote trust add-key`, first if it is the only one that can sign the trust root.
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// The key: its fingerprint as `ssh-keygen -lf` prints it, or a file with it
+    key: String,
+
+    /// The first entry of the ledger that the key does not count for [default: the next one]
+    #[arg(long, value_name = "INDEX")]
+    from: Option<u64>,
+
+    /// Why, for whoever reads the trust root
+    #[arg(long, value_name = "TEXT", default_value = "lost")]
+    reason: String,
 }
 
 /// A person, a key or memberships.
@@ -96,9 +121,26 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
                 written: add_key(context, &new)?,
             })
         }
+        Action::Revoke(asked) => {
+            let revocation = Revocation {
+                key: fingerprint(&asked.key)?,
+                from: asked.from,
+                reason: asked.reason.clone(),
+            };
+            terminal.report(&revoke(context, &revocation)?)
+        }
     }
     .or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
+}
+
+/// The fingerprint that is written, or that of the key in a file.
+fn fingerprint(key: &str) -> Result<KeyFingerprint> {
+    if key.starts_with("SHA256:") {
+        return key.parse().or_fail(FailureKind::Usage);
+    }
+    let key = read_public_key(Path::new(key)).or_fail(FailureKind::Invalid)?;
+    Ok(key.fingerprint())
 }
 
 /// Files that were written.
@@ -111,6 +153,37 @@ impl Report for Written {
     fn render(&self, page: &mut Page) {
         page.mark(Tone::Good, "wrote", self.written.join(", "));
         page.line("next: promote trust sign, then commit");
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.written.clone()
+    }
+}
+
+impl Report for RevokeReport {
+    fn render(&self, page: &mut Page) {
+        for entry in &self.struck {
+            page.line(format!(
+                "  entry {} ({}) will count no longer",
+                entry.index, entry.event
+            ));
+        }
+        if !self.has_other_key {
+            let note = format!(
+                "`{}` has no other key; `promote trust add-key` adds one",
+                self.principal
+            );
+            page.mark(Tone::Waiting, "note:", note);
+        }
+        page.mark(
+            Tone::Good,
+            "revoked",
+            format!(
+                "{} of {} from entry {} on",
+                self.key, self.principal, self.from
+            ),
+        );
+        page.line("next: promote trust sign --commit, with other keys of the root role");
     }
 
     fn names(&self) -> Vec<String> {

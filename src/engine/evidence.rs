@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
+use crate::engine::registrations::is_disowned;
 use crate::engine::world::World;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +23,10 @@ use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{Place, path_of, path_of_release, path_of_signature};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::policy::{GateSpec, Policy, PolicySpec, RollbackSpec};
-use crate::model::approval::RELEASE_NAMESPACE;
+use crate::model::approval::{ApprovalDecision, RELEASE_NAMESPACE};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
-use crate::model::event::{Adoption, Said};
+use crate::model::event::{Adoption, Receipt, Registration, Said};
 use crate::model::id::{DatasetName, EnvironmentName, MetricName, PrincipalName, WorkspaceName};
 use crate::model::lineage::Lineage;
 use crate::model::promotion::{Direction, Promotion, PromotionId};
@@ -253,7 +254,7 @@ impl Engine {
                 digest,
                 metrics: metrics_of(world, digest),
             }),
-            marked_bad: marked_bad(world.state(), promotion.digest),
+            marked_bad: marked_bad(world.state(), &world.people, promotion.digest),
             request: self.request_facts(world, release_path, promotion)?,
             version,
         })
@@ -265,12 +266,15 @@ impl Engine {
         release_path: &str,
         promotion: &Promotion,
     ) -> Result<RequestFacts, EngineError> {
+        // These are not in the ledger themselves; they count as what the decision is recorded at.
+        let at = world.state().size;
         let commit = self.release_commit(world, release_path)?;
         let commit_signature = match commit.as_ref().and_then(|commit| commit.signature.as_ref()) {
             Some(signature) => world.people.judge(
                 GIT_NAMESPACE,
                 &signature.payload,
                 Some(signature.signature.as_bytes()),
+                at,
             ),
             None => SignatureFacts::Missing,
         };
@@ -291,6 +295,7 @@ impl Engine {
                 RELEASE_NAMESPACE,
                 &release,
                 signature.as_deref(),
+                at,
             ),
             committers: world.people.with_emails(&authors),
         })
@@ -308,7 +313,7 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
         spec.and_then(|spec| spec.card.as_ref()),
         manifest.map_or(&[], |version| version.files()),
     );
-    let (authors, has_unknown_author) = authors(world.state(), promotion.digest);
+    let (authors, has_unknown_author) = authors(world.state(), &world.people, promotion.digest);
     VersionFacts {
         manifest: world
             .manifest_hashes
@@ -338,18 +343,25 @@ pub(crate) fn card(named: Option<&TreePath>, files: &[(TreePath, Sha256)]) -> Ca
 }
 
 /// Everyone who registered the digest under any name, so that nobody launders authorship by registering it again.
-pub(crate) fn authors(state: &State, digest: TreeDigest) -> (BTreeSet<PrincipalName>, bool) {
-    let all = state
-        .registrations
-        .values()
-        .flatten()
-        .map(|(_, registration)| registration);
-    let producers: Vec<Option<PrincipalName>> = all
-        .filter(|registration| registration.digest == digest)
-        .map(|registration| registration.producer.clone())
+///
+/// Whose key was revoked by then may not have done it: still barred, and somebody unknown besides.
+pub(crate) fn authors(
+    state: &State,
+    people: &People,
+    digest: TreeDigest,
+) -> (BTreeSet<PrincipalName>, bool) {
+    let all = state.registrations.values().flatten();
+    let known: Vec<&(u64, Registration)> = all
+        .filter(|(_, registration)| registration.digest == digest)
         .collect();
-    let has_unknown = producers.is_empty() || producers.iter().any(Option::is_none);
-    (producers.into_iter().flatten().collect(), has_unknown)
+    let is_unknown = |(index, registration): &&(u64, Registration)| {
+        registration.producer.is_none() || is_disowned(people, *index, registration)
+    };
+    let has_unknown = known.is_empty() || known.iter().any(is_unknown);
+    let producers = known
+        .into_iter()
+        .filter_map(|(_, registration)| registration.producer.clone());
+    (producers.collect(), has_unknown)
 }
 
 fn gaps(world: &World, id: &VersionId) -> Vec<String> {
@@ -389,7 +401,8 @@ pub(crate) fn lineage_gaps(
     gaps
 }
 
-/// What was said about a promotion, as far as the ledger has received it.
+/// What was said about a promotion, as far as the ledger has received it. A rejection by a key that was revoked by then
+/// is left out; an approval stays to be seen, and does not count.
 pub(crate) fn approvals(
     state: &State,
     people: &People,
@@ -398,10 +411,14 @@ pub(crate) fn approvals(
     let Some(known) = state.promotions.get(promotion) else {
         return Vec::new();
     };
-    let facts =
-        |(received_at, receipt): &(jiff::Timestamp, crate::model::event::Receipt)| match &receipt
-            .said
-        {
+    let facts = |(received_at, receipt): &(jiff::Timestamp, Receipt)| {
+        let is_revoked = is_revoked(state, people, receipt);
+        match &receipt.said {
+            Said::Approval(approval)
+                if is_revoked && approval.decision == ApprovalDecision::Reject =>
+            {
+                None
+            }
             Said::Approval(approval) => Some(ApprovalFacts {
                 approval: approval.as_ref().clone(),
                 statement: receipt.statement,
@@ -409,21 +426,36 @@ pub(crate) fn approvals(
                 key: receipt.key.clone(),
                 received_at: *received_at,
                 groups_at_receipt: receipt.groups.clone(),
-                key_is_trusted: people.owner(&receipt.key) == Some(&receipt.signer),
+                key_is_trusted: !is_revoked && people.owner(&receipt.key) == Some(&receipt.signer),
             }),
             Said::MarkBad(_) => None,
-        };
+        }
+    };
     known.statements.iter().filter_map(facts).collect()
 }
 
 /// Who said that a digest is bad.
-pub(crate) fn marked_bad(state: &State, digest: TreeDigest) -> Vec<MarkedBadFacts> {
+pub(crate) fn marked_bad(
+    state: &State,
+    people: &People,
+    digest: TreeDigest,
+) -> Vec<MarkedBadFacts> {
     let said = state.marked_bad.get(&digest).into_iter().flatten();
-    said.map(|(principal, reason)| MarkedBadFacts {
-        principal: principal.clone(),
-        reason: reason.clone(),
+    let said = said.filter(|(index, receipt)| !people.is_revoked(&receipt.key, *index));
+    said.filter_map(|(_, receipt)| match &receipt.said {
+        Said::MarkBad(mark) => Some(MarkedBadFacts {
+            principal: receipt.signer.clone(),
+            reason: mark.reason.clone(),
+        }),
+        Said::Approval(_) => None,
     })
     .collect()
+}
+
+/// Whether the key of a statement was revoked as of its receipt.
+fn is_revoked(state: &State, people: &People, receipt: &Receipt) -> bool {
+    let index = state.index_of(receipt).unwrap_or(u64::MAX);
+    people.is_revoked(&receipt.key, index)
 }
 
 /// Where the digest is held, by environment.

@@ -263,7 +263,7 @@ impl Engine {
         let known: BTreeSet<Sha256> = pending
             .state()
             .statements
-            .iter()
+            .keys()
             .map(|(statement, _)| *statement)
             .collect();
         let mut paths: Vec<String> = listed
@@ -287,7 +287,12 @@ impl Engine {
                     continue;
                 };
                 // What leaves no trace is not kept in memory either.
-                let signer = people.verify(APPROVAL_NAMESPACE, &statement, &signature);
+                let signer = people.verify(
+                    APPROVAL_NAMESPACE,
+                    &statement,
+                    &signature,
+                    pending.state().size,
+                );
                 if signer.is_ok_and(|signer| keys.insert(signer.key)) {
                     all.push(Found {
                         name,
@@ -318,7 +323,7 @@ impl Engine {
             .adoption()
             .zip(root.as_deref())
             .map(|(adoption, root)| InForce { adoption, root });
-        let candidate = files.candidate(&commit, root.as_deref());
+        let candidate = files.candidate(&commit, root.as_deref(), state.size);
         let judged = trust::judge(&candidate, in_force, pending.now());
         match judged {
             Err(problems) => return Ok(problems),
@@ -440,12 +445,14 @@ struct Sighting {
 }
 
 impl TrustFiles {
-    /// The files as [`trust::judge`] takes them, with the root in force, if there is one.
+    /// The files as [`trust::judge`] takes them, with the root in force, if there is one, and the index in the ledger
+    /// that their adoption would have.
     #[must_use]
     pub fn candidate<'a>(
         &'a self,
         commit: &'a str,
         in_force: Option<&TrustRootSpec>,
+        at: u64,
     ) -> Candidate<'a> {
         let own = &self.root.value.spec;
         let root = self.root.source.text.as_bytes();
@@ -455,15 +462,15 @@ impl TrustFiles {
             root: Signed {
                 spec: &self.root.value.spec,
                 sha256: Sha256::of(root),
-                signers: self.signers(TRUST_ROOT_PATH, root, own),
+                signers: self.signers(TRUST_ROOT_PATH, root, own, at),
             },
             root_signers_before: in_force
-                .map(|before| self.signers(TRUST_ROOT_PATH, root, before))
+                .map(|before| self.signers(TRUST_ROOT_PATH, root, before, at))
                 .unwrap_or_default(),
             index: Signed {
                 spec: &self.index.value.spec,
                 sha256: Sha256::of(index),
-                signers: self.signers(TRUST_INDEX_PATH, index, own),
+                signers: self.signers(TRUST_INDEX_PATH, index, own, at),
             },
             files: &self.files,
         }
@@ -480,6 +487,7 @@ impl TrustFiles {
         path: &str,
         bytes: &[u8],
         root: &TrustRootSpec,
+        at: u64,
     ) -> BTreeMap<PrincipalName, (TreePath, SignatureRef)> {
         let people = People::of(root);
         let mut signers = BTreeMap::new();
@@ -488,7 +496,7 @@ impl TrustFiles {
             .iter()
             .filter(|(file, _)| file.starts_with(path))
         {
-            let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored) else {
+            let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored, at) else {
                 continue;
             };
             // The name of the file says whose signature it claims to be; the key says whose it is.

@@ -10,6 +10,7 @@ use crate::manifest::trust_root::{RoleSpec, TrustRootSpec};
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::event::{Adoption, SignatureRef};
 use crate::model::id::{GroupName, PrincipalName, RoleName};
+use crate::model::principal::KeyFingerprint;
 
 /// The role that signs `trust/root.yaml` itself.
 pub const ROOT_ROLE: &str = "root";
@@ -97,6 +98,9 @@ pub enum TrustProblem {
     /// A governed file is signed, and not valid.
     #[error("`{0}` is not valid; `promote check` says why")]
     Invalid(String),
+    /// A revocation is missing or begins later.
+    #[error("`trust/root.yaml` takes back that key {0} is revoked; a revocation stays as it is")]
+    TakenBack(KeyFingerprint),
     /// The trust root has expired.
     #[error("`trust/root.yaml` expired on {0}")]
     Expired(Timestamp),
@@ -130,6 +134,7 @@ pub fn judge(
     }
     problems.extend(check_files(candidate));
     problems.extend(check_versions(candidate, in_force));
+    problems.extend(check_revocations(candidate, in_force));
     problems.extend(check_root_signatures(candidate, in_force));
     problems.extend(check_index_signatures(candidate, in_force));
     if !problems.is_empty() {
@@ -211,6 +216,21 @@ fn check_versions(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> V
         index.sha256 == adoption.index,
     );
     root.into_iter().chain(index).collect()
+}
+
+/// A revocation is never taken back, nor begins later than it did: what was refused since would count again.
+fn check_revocations(
+    candidate: &Candidate<'_>,
+    in_force: Option<InForce<'_>>,
+) -> Vec<TrustProblem> {
+    let revoked = &candidate.root.spec.revoked;
+    let before = in_force.into_iter().flat_map(|now| &now.root.revoked);
+    let is_kept =
+        |key: &KeyFingerprint, from: u64| revoked.get(key).is_some_and(|now| now.from <= from);
+    before
+        .filter(|(key, revocation)| !is_kept(key, revocation.from))
+        .map(|(key, _)| TrustProblem::TakenBack(key.clone()))
+        .collect()
 }
 
 /// A root is signed by a threshold of its own root role and of the one before it, each with the keys that it lists, as
@@ -379,6 +399,7 @@ mod tests {
             ledger: LedgerTrustSpec {
                 key: "k".to_owned(),
             },
+            revoked: BTreeMap::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::manifest::Manifest;
 use crate::model::id::{
     EngineName, EnvironmentName, GroupName, PrincipalName, RoleName, TopologyName,
 };
+use crate::model::principal::KeyFingerprint;
 
 /// The manifest of the trust root.
 pub type TrustRoot = Manifest<TopologyName, TrustRootSpec>;
@@ -34,6 +35,9 @@ pub struct TrustRootSpec {
     pub engines: BTreeMap<EngineName, EngineSpec>,
     /// The ledger.
     pub ledger: LedgerTrustSpec,
+    /// Keys of principals that were lost, by fingerprint. A revocation is never taken back: the person takes another key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<KeyFingerprint, RevocationSpec>,
 }
 
 /// A person or machine that signs.
@@ -74,6 +78,16 @@ pub struct EngineSpec {
     /// The environments it may act for.
     #[schemars(length(min = 1))]
     pub environments: BTreeSet<EnvironmentName>,
+}
+
+/// Since when a key counts no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevocationSpec {
+    /// The index in the ledger from which on nothing that the key signed counts. What was recorded before stays valid.
+    pub from: u64,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// What is trusted about the ledger.

@@ -87,10 +87,10 @@ impl Auditor<'_> {
         );
         demand(
             &mut reasons,
-            marked_bad(&self.state, promotion.digest) == facts.marked_bad,
+            marked_bad(&self.state, &self.people, promotion.digest) == facts.marked_bad,
             "what was said to be bad is not what the ledger had received",
         );
-        let known = authors(&self.state, promotion.digest);
+        let known = authors(&self.state, &self.people, promotion.digest);
         demand(
             &mut reasons,
             known.0 == facts.version.authors && known.1 == facts.version.has_unknown_author,

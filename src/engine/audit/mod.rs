@@ -174,7 +174,10 @@ impl Auditor<'_> {
             return;
         };
         self.audit.signatures += 1;
-        let reason = match self.people.verify(claim.namespace, claim.message, &armored) {
+        let reason = match self
+            .people
+            .verify(claim.namespace, claim.message, &armored, index)
+        {
             Ok(signer) if signer.principal != *claim.principal => {
                 format!(
                     "the entry says `{}` signed, and `{}` did",

@@ -108,7 +108,7 @@ impl Book {
         {
             let evidence = record::signature_path(sha256, "yaml", &signature.key);
             let armored = self.evidence(index, signature.sha256, &evidence)?;
-            let signer = people.verify(TRUST_NAMESPACE, bytes, &armored).ok();
+            let signer = people.verify(TRUST_NAMESPACE, bytes, &armored, index).ok();
             let signer = signer.filter(|signer| {
                 let named = path_of_principal_signature(path, &signer.principal);
                 signer.key == signature.key && file.as_str() == named

@@ -262,4 +262,6 @@ pub(crate) fn yaml(value: &Value) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod tests;

@@ -9,8 +9,10 @@ use crate::engine::testing::{LedgerAt, MAIN, PEOPLE, TestOrganisation, yaml};
 use crate::fs::durable;
 use crate::ledger::signer::Signer;
 use crate::manifest::layout::{
-    TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
+    Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
 };
+use crate::manifest::parsed::parse_manifest;
+use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::model::approval::TRUST_NAMESPACE;
 use crate::model::digest::Sha256;
 
@@ -30,6 +32,26 @@ impl TestOrganisation {
             ((*path).to_owned(), bytes)
         });
         let mut changes: BTreeMap<String, Option<Vec<u8>>> = changes.collect();
+        changes.extend(self.signed_index(&changes, signers));
+        self.commit(signers.first().unwrap(), MAIN, &changes);
+    }
+
+    /// Changes the trust root, which grows by one version; `signers` sign it and its index, and the first commits.
+    pub(crate) fn change_root(&self, signers: &[&str], change: impl FnOnce(&mut TrustRootSpec)) {
+        let bytes = self.head_files().remove(TRUST_ROOT_PATH).unwrap();
+        let document = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes);
+        let mut root = document.unwrap().value;
+        root.spec.version += 1;
+        change(&mut root.spec);
+        let root = serde_yaml::to_string(&root).unwrap().into_bytes();
+        let stale = self.head_files().into_keys();
+        let stale = stale.filter(|path| path.starts_with(&format!("{TRUST_ROOT_PATH}.")));
+        let mut changes: BTreeMap<_, _> = stale.map(|path| (path, None)).collect();
+        for who in signers {
+            let path = path_of_principal_signature(TRUST_ROOT_PATH, &who.parse().unwrap());
+            changes.insert(path, Some(self.sign(who, TRUST_NAMESPACE, &root)));
+        }
+        changes.insert(TRUST_ROOT_PATH.to_owned(), Some(root));
         changes.extend(self.signed_index(&changes, signers));
         self.commit(signers.first().unwrap(), MAIN, &changes);
     }

@@ -1,10 +1,12 @@
-//! `promote trust`: signing governed files, seeing what is in force, adding people.
+//! `promote trust`: signing governed files, seeing what is in force, people and keys.
 
 mod add_key;
 mod files;
+mod revoke;
 mod sign;
 mod status;
 
 pub use add_key::{NewKey, add_key};
+pub use revoke::{Revocation, RevokeReport, StruckEntry, revoke};
 pub use sign::{SignReport, allowed_signers, commit_signed, sign};
 pub use status::{ChangedFile, TrustReport, status};
