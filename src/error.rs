@@ -259,6 +259,9 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
             "write the absolute path in its manifest, or name a clone with `--repository PATH`",
         ),
         EngineError::NoEnvironment(_) => Some("`promote status` lists the environments"),
+        EngineError::Log(LedgerError::WrongKey { .. }) => Some(
+            "name the key that counts now with `--log-key`; while it is replaced a key file may hold both, one a line",
+        ),
         EngineError::Book(_) => {
             Some("`promote verify` says more; nothing is done on a ledger that does not add up")
         }

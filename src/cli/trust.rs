@@ -9,11 +9,12 @@ use crate::attest::ssh::sign::read_public_key;
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
-use crate::model::id::{GroupName, PrincipalName};
+use crate::fs::durable;
+use crate::model::id::{EngineName, GroupName, PrincipalName};
 use crate::model::principal::KeyFingerprint;
 use crate::ops::trust::{
-    NewKey, Revocation, RevokeReport, SignReport, TrustReport, add_key, commit_signed, revoke,
-    sign, status,
+    NewKey, NewKeySource, Revocation, RevokeReport, RotateReport, SignReport, TrustReport, add_key,
+    commit_signed, revoke, rotate_engine, rotate_log, sign, status,
 };
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
@@ -41,6 +42,64 @@ enum Action {
     /// Add a person, a key or memberships to the trust root; sign it afterwards
     AddKey(AddKey),
     Revoke(Revoke),
+    /// Give the ledger or an engine another key; sign the trust root afterwards
+    #[command(subcommand)]
+    Rotate(Rotate),
+}
+
+/// What gets another key.
+#[derive(Debug, Subcommand)]
+enum Rotate {
+    /// The ledger: its head is signed by the new key from the entry after the adoption on
+    ///
+    /// The key before it signs the head up to that entry, and nothing later. The ledger keeps its name.
+    Log {
+        /// The public half of a key that was made elsewhere, as a C2SP verifier key
+        #[arg(long, value_name = "KEY", conflicts_with = "out")]
+        key: Option<String>,
+
+        /// A new file for the private half [default: a second line of `.git/promote/log.key`]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// An engine: what its old key signs after the adoption is refused
+    Engine {
+        /// The engine
+        name: EngineName,
+
+        /// A file with the public half of a key that was made elsewhere, in PEM
+        #[arg(long, value_name = "FILE", conflicts_with = "out")]
+        key: Option<PathBuf>,
+
+        /// A new file for the private half [default: `.git/promote/engine-next.pem`]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+impl Rotate {
+    fn run(&self, context: &Context) -> Result<RotateReport> {
+        match self {
+            Self::Log { key, out } => {
+                let generate = || NewKeySource::Generate(out.clone());
+                let source = key.clone().map_or_else(generate, NewKeySource::Public);
+                rotate_log(context, source)
+            }
+            Self::Engine { name, key, out } => {
+                let source = match key {
+                    Some(path) => NewKeySource::Public(read_pem(path)?),
+                    None => NewKeySource::Generate(out.clone()),
+                };
+                rotate_engine(context, name, source)
+            }
+        }
+    }
+}
+
+fn read_pem(path: &Path) -> Result<String> {
+    const MAX_PEM_BYTES: usize = 16 << 10;
+    let bytes = durable::read_bounded(path, MAX_PEM_BYTES).or_fail(FailureKind::Invalid)?;
+    String::from_utf8(bytes).or_fail(FailureKind::Invalid)
 }
 
 /// Say that a person's key was lost; sign the trust root afterwards
@@ -129,6 +188,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
             };
             terminal.report(&revoke(context, &revocation)?)
         }
+        Action::Rotate(what) => terminal.report(&what.run(context)?),
     }
     .or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
@@ -184,6 +244,23 @@ impl Report for RevokeReport {
             ),
         );
         page.line("next: promote trust sign --commit, with other keys of the root role");
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.written.clone()
+    }
+}
+
+impl Report for RotateReport {
+    fn render(&self, page: &mut Page) {
+        page.mark(Tone::Good, "new key", format!("of {}", self.what));
+        page.line(self.public.trim_end());
+        if let Some(path) = &self.private {
+            page.line(format!("private half in {path}"));
+        }
+        for step in &self.next {
+            page.line(format!("next: {step}"));
+        }
     }
 
     fn names(&self) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::ledger::key::{KeyError, Verifier};
 use crate::manifest::trust_index::TrustIndexSpec;
 use crate::manifest::trust_root::{RoleSpec, TrustRootSpec};
 use crate::model::digest::{Sha256, TreePath};
@@ -98,6 +99,19 @@ pub enum TrustProblem {
     /// A governed file is signed, and not valid.
     #[error("`{0}` is not valid; `promote check` says why")]
     Invalid(String),
+    /// The key of the ledger is not one.
+    #[error("`spec.ledger.key` in `trust/root.yaml` is not a verifier key: {0}")]
+    LogKey(KeyError),
+    /// The new key of the ledger has another name.
+    #[error(
+        "`trust/root.yaml` names the ledger `{name}`; it is `{in_force}`, and its keys keep that name"
+    )]
+    LogName {
+        /// The name of the new key.
+        name: String,
+        /// The name of the ledger.
+        in_force: String,
+    },
     /// A revocation is missing or begins later.
     #[error("`trust/root.yaml` takes back that key {0} is revoked; a revocation stays as it is")]
     TakenBack(KeyFingerprint),
@@ -134,6 +148,7 @@ pub fn judge(
     }
     problems.extend(check_files(candidate));
     problems.extend(check_versions(candidate, in_force));
+    problems.extend(check_log_key(candidate, in_force));
     problems.extend(check_revocations(candidate, in_force));
     problems.extend(check_root_signatures(candidate, in_force));
     problems.extend(check_index_signatures(candidate, in_force));
@@ -216,6 +231,20 @@ fn check_versions(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> V
         index.sha256 == adoption.index,
     );
     root.into_iter().chain(index).collect()
+}
+
+/// A new key of the ledger must be one, and have the ledger's name: approvals and checkpoints name it.
+fn check_log_key(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> Option<TrustProblem> {
+    let (new, old) = (&candidate.root.spec.ledger.key, &in_force?.root.ledger.key);
+    if new == old {
+        return None;
+    }
+    let name = match new.parse::<Verifier>() {
+        Ok(key) => key.name().to_owned(),
+        Err(error) => return Some(TrustProblem::LogKey(error)),
+    };
+    let in_force = old.split('+').next().unwrap_or_default().to_owned();
+    (name != in_force).then_some(TrustProblem::LogName { name, in_force })
 }
 
 /// A revocation is never taken back, nor begins later than it did: what was refused since would count again.

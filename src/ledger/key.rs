@@ -36,7 +36,7 @@ impl fmt::Debug for KeyId {
 }
 
 /// Why a text is not a key. Holds nothing of a key's secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum KeyError {
     /// The name cannot be one.
     #[error("`{name}` cannot name a key: {reason}")]

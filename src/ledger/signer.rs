@@ -55,6 +55,25 @@ impl Signer {
         }
     }
 
+    /// Reads private keys, one a line: two while a ledger's key is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When a line is not one, or there are none or more than eight. The error holds nothing of them.
+    pub fn parse_all(text: &Secret<String>) -> Result<Vec<Self>, KeyError> {
+        const MAX_KEYS: usize = 8;
+        let lines = text.expose().lines().filter(|line| !line.trim().is_empty());
+        let keys: Vec<Self> = lines
+            .take(MAX_KEYS + 1)
+            .map(|line| Self::parse(&Secret::new(line.to_owned())))
+            .collect::<Result<_, _>>()?;
+        match keys.len() {
+            0 => Err(KeyError::Private("it is empty")),
+            1..=MAX_KEYS => Ok(keys),
+            _ => Err(KeyError::Private("there are more than eight")),
+        }
+    }
+
     fn new(name: &str, seed: [u8; 32]) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed)
             .map_err(|_| KeyError::Private("its seed is not one of Ed25519"))?;

@@ -14,6 +14,7 @@ use crate::engine::trust::TrustProblem;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key::{KeyError, Verifier};
 use crate::ledger::log::{LedgerError, Log};
+use crate::ledger::note::Note;
 use crate::ledger::store::{Head, Store, StoreError};
 use crate::manifest::layout::{Place, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
@@ -110,17 +111,23 @@ impl Book {
         let first = first_root(store.as_mut())?;
         let root = first.as_ref().or(start).ok_or(BookError::NoRoot)?;
         let verifier: Verifier = root.ledger.key.parse()?;
-        let log = Log::open(store, verifier, None)?;
-        let seen = seen.and_then(|seen| Checkpoint::open(seen, log.verifier()).ok());
-        let seen = seen.filter(|seen| log.check_pinned(seen).is_ok());
+        let log = Log::open_for_now(store, verifier)?;
+        let verified = seen.map_or(0, |seen| covered(seen, &log));
         let mut book = Self {
-            verified: seen.map_or(0, |seen| seen.size),
+            verified,
             log,
             entries: Vec::new(),
             state: State::default(),
             root: None,
         };
         book.fold()?;
+        // Which key had to sign what was seen is known only now.
+        let is_signed = seen.is_some_and(|seen| book.log.keys().open(seen).is_ok());
+        if verified > 0 && !is_signed {
+            book.verified = 0;
+            (book.entries, book.state, book.root) = (Vec::new(), State::default(), None);
+            book.fold()?;
+        }
         Ok(book)
     }
 
@@ -130,7 +137,7 @@ impl Book {
     ///
     /// When it is not to be believed, or what was read before is no longer there.
     pub fn refresh(&mut self) -> Result<(), BookError> {
-        self.log.refresh()?;
+        self.log.refresh_for_now()?;
         self.fold()
     }
 
@@ -200,7 +207,7 @@ impl Book {
                 }
             }
         }
-        Ok(())
+        Ok(self.log.settle()?)
     }
 
     fn open_lines(&self, from: usize) -> Result<Vec<Result<Entry, BookError>>, BookError> {
@@ -241,12 +248,24 @@ impl Book {
     fn take(&mut self, entry: Entry) -> Result<(), BookError> {
         let index = self.state.size;
         if let Event::Adopted(adoption) = &entry.event {
-            self.root = Some(Arc::new(self.check_adoption(index, adoption, &entry)?));
+            let root = self.check_adoption(index, adoption, &entry)?;
+            // The entry that brings a new key is the last one that the key before it signs the head of.
+            self.log
+                .follow_key(index.saturating_add(2), root.ledger.key.parse()?);
+            self.root = Some(Arc::new(root));
         }
         self.state.apply(&entry)?;
         self.entries.push(entry);
         Ok(())
     }
+}
+
+/// How many of the first entries a checkpoint covers that was kept, if the ledger goes on from it.
+fn covered(seen: &[u8], log: &Log) -> u64 {
+    let seen = Note::parse(seen).ok();
+    let seen = seen.and_then(|note| Checkpoint::parse(note.text()).ok());
+    let seen = seen.filter(|seen| log.check_pinned(seen).is_ok());
+    seen.map_or(0, |seen| seen.size)
 }
 
 /// The engines that a trust root trusts; keys that cannot be read are nobody's.

@@ -3,10 +3,12 @@
 mod add_key;
 mod files;
 mod revoke;
+mod rotate;
 mod sign;
 mod status;
 
 pub use add_key::{NewKey, add_key};
 pub use revoke::{Revocation, RevokeReport, StruckEntry, revoke};
+pub use rotate::{NewKeySource, RotateReport, rotate_engine, rotate_log};
 pub use sign::{SignReport, allowed_signers, commit_signed, sign};
 pub use status::{ChangedFile, TrustReport, status};

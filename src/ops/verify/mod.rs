@@ -10,7 +10,6 @@ use crate::engine::book::{Book, BookError};
 use crate::engine::error::EngineError;
 use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
-use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::log::LedgerError;
 use crate::ledger::store::StoreError;
 use crate::ledger::store::directory::DirectoryStore;
@@ -202,7 +201,10 @@ impl VerifyReport {
     }
 
     fn check_pin(&mut self, book: &Book, name: &str, bytes: &[u8]) {
-        let checked = Checkpoint::open(bytes, book.log().verifier())
+        let checked = book
+            .log()
+            .keys()
+            .open(bytes)
             .map_err(|error| format!("it is not of this ledger: {error}"))
             .and_then(|pinned| {
                 let checked = book.log().check_pinned(&pinned);
