@@ -156,7 +156,8 @@ impl Auditor<'_> {
             gates.eq(&inputs.policies) && rollback == inputs.evidence.rollback
         };
         let in_force: Vec<&PolicySpec> = in_force.into_iter().collect();
-        let earlier = self.governed.iter().rev().skip(1);
+        // The one in force may be that which the release was committed under, and then judges twice.
+        let earlier = self.governed.iter().rev();
         let mut earlier =
             earlier.filter_map(|governed| governed.policies.get(&inputs.promotion.environment));
         says(&in_force) || earlier.any(|before| says(&[in_force.as_slice(), &[before]].concat()))
