@@ -33,5 +33,6 @@ mod support;
 mod tampering;
 mod tidy;
 mod trust;
+mod trust_keys;
 mod variants;
 mod watch;
