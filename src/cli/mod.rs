@@ -69,6 +69,7 @@ commands! {
     trust => Trust,
     verify => Verify,
     watch => Watch,
+    witness => Witness,
 }
 
 /// Promotes machine-learning artifacts from dev to prod

@@ -14,7 +14,7 @@ use crate::model::id::{EngineName, GroupName, PrincipalName};
 use crate::model::principal::KeyFingerprint;
 use crate::ops::trust::{
     NewKey, NewKeySource, Revocation, RevokeReport, RotateReport, SignReport, TrustReport, add_key,
-    commit_signed, revoke, rotate_engine, rotate_log, sign, status,
+    add_witness, commit_signed, revoke, rotate_engine, rotate_log, sign, status,
 };
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
@@ -42,6 +42,11 @@ enum Action {
     /// Add a person, a key or memberships to the trust root; sign it afterwards
     AddKey(AddKey),
     Revoke(Revoke),
+    /// List a witness in the trust root; sign it afterwards
+    AddWitness {
+        /// The public half of its key, as `promote witness new-key` prints it
+        key: String,
+    },
     /// Give the ledger or an engine another key; sign the trust root afterwards
     #[command(subcommand)]
     Rotate(Rotate),
@@ -188,6 +193,9 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
             };
             terminal.report(&revoke(context, &revocation)?)
         }
+        Action::AddWitness { key } => terminal.report(&Written {
+            written: add_witness(context, key)?,
+        }),
         Action::Rotate(what) => terminal.report(&what.run(context)?),
     }
     .or_fail(FailureKind::Unavailable)?;

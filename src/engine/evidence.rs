@@ -9,6 +9,7 @@ use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
 use crate::engine::registrations::is_disowned;
+use crate::engine::witness::rests_on;
 use crate::engine::world::World;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +17,10 @@ use crate::gate::RULES_VERSION;
 use crate::gate::decide::decide;
 use crate::gate::evidence::{
     ApprovalFacts, CardFacts, ChampionFacts, Evidence, HeldFacts, MarkedBadFacts, RequestFacts,
-    SignatureFacts, VersionFacts,
+    SignatureFacts, VersionFacts, WitnessFacts,
 };
 use crate::gate::policy::policy_digest;
+use crate::gate::witnessed;
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{Place, path_of, path_of_release, path_of_signature};
 use crate::manifest::parsed::parse_manifest;
@@ -256,6 +258,7 @@ impl Engine {
             }),
             marked_bad: marked_bad(world.state(), &world.people, promotion.digest),
             request: self.request_facts(world, release_path, promotion)?,
+            witnessed: witness_facts(world, promotion, policies),
             version,
         })
     }
@@ -300,6 +303,25 @@ impl Engine {
             committers: world.people.with_emails(&authors),
         })
     }
+}
+
+/// What witnesses say, if a gate asks.
+fn witness_facts(
+    world: &World,
+    promotion: &Promotion,
+    policies: &Policies,
+) -> Option<WitnessFacts> {
+    let cosigned = world.cosigned.as_ref()?;
+    asks_witnesses(&policies.gates()).then(|| WitnessFacts {
+        needed: rests_on(world.state(), promotion),
+        ..cosigned.facts.clone()
+    })
+}
+
+/// Whether a gate asks what witnesses say.
+pub(crate) fn asks_witnesses(policies: &[&[GateSpec]]) -> bool {
+    let mut gates = policies.iter().copied().flatten();
+    gates.any(|spec| spec.gate == witnessed::NAME)
 }
 
 fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {

@@ -376,6 +376,17 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
     world
         .pending
         .add_evidence(record::evidence_path(sha256, "json"), inputs);
+    // What witnesses said is on a branch that changes, so it is kept with the decision.
+    let facts = judged.evidence.witnessed.iter();
+    for said in facts.flat_map(|facts| facts.witnesses.values().flatten()) {
+        let note = world
+            .cosigned
+            .as_ref()
+            .and_then(|cosigned| cosigned.notes.get(&said.note));
+        let note = note.cloned().unwrap_or_default();
+        let path = record::evidence_path(said.note, "note");
+        world.pending.add_evidence(path, note);
+    }
     world.pending.push(Event::Decided(Judgement {
         promotion: judged.promotion.clone(),
         inputs: sha256,

@@ -24,6 +24,7 @@ pub mod rules;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod trust;
+pub mod witness;
 pub mod workspaces;
 pub mod world;
 

@@ -15,6 +15,7 @@ use crate::engine::record;
 use crate::engine::registrations;
 use crate::engine::requests::Requests;
 use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
+use crate::engine::witness::{Notes, WITNESS_BRANCH};
 use crate::engine::world::{
     MAX_FILE_BYTES, World, governed_entries, manifests_in_force, targets, wanted,
 };
@@ -53,7 +54,11 @@ impl Engine {
     ///
     /// When something cannot be read or believed. What is merely not valid in the head is passed over and noted.
     pub fn observe(&mut self) -> Result<World, EngineError> {
-        let heads = self.repository.fetch(&[&self.branch, INBOX_BRANCH])?;
+        // The witnesses before the ledger, so that they have not seen more than will be read.
+        let branches = [self.branch.as_str(), INBOX_BRANCH, WITNESS_BRANCH];
+        let heads = self.repository.fetch(&branches)?;
+        let witnesses = heads.get(WITNESS_BRANCH).copied().flatten();
+        let cosigned = self.cosigned_notes(witnesses).ok();
         let Some(head) = heads.get(&self.branch).copied().flatten() else {
             return Err(EngineError::NoBranch {
                 repository: self.repository.name().to_owned(),
@@ -86,7 +91,11 @@ impl Engine {
             pending,
             root,
             &adoption,
-            Sighting { inbox, not_adopted },
+            Sighting {
+                inbox,
+                cosigned,
+                not_adopted,
+            },
         )
     }
 
@@ -120,6 +129,8 @@ impl Engine {
         let order = manifests.topology.value.spec.environments.clone();
         let environments = EnvironmentOrder::new(order)
             .ok_or_else(|| EngineError::Internal("the topology has no environments".to_owned()))?;
+        let cosigned = seen.cosigned.map(|notes| self.cosigned(&root, notes));
+        let cosigned = cosigned.transpose()?;
         let ledger = root
             .ledger
             .key
@@ -137,6 +148,7 @@ impl Engine {
             ledger,
             pending,
             inbox: seen.inbox,
+            cosigned,
             labels: registered.labels,
             manifest_hashes,
             environments,
@@ -441,6 +453,7 @@ fn invalid_files(problems: &[Diagnostic]) -> Vec<TrustProblem> {
 /// What was seen besides the trust in force.
 struct Sighting {
     inbox: InboxFacts,
+    cosigned: Option<Notes>,
     not_adopted: Vec<TrustProblem>,
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::ledger::cosignature::WitnessKey;
 use crate::ledger::key::{KeyError, Verifier};
 use crate::manifest::trust_index::TrustIndexSpec;
 use crate::manifest::trust_root::{RoleSpec, TrustRootSpec};
@@ -12,6 +13,7 @@ use crate::model::digest::{Sha256, TreePath};
 use crate::model::event::{Adoption, SignatureRef};
 use crate::model::id::{GroupName, PrincipalName, RoleName};
 use crate::model::principal::KeyFingerprint;
+use crate::redact::printable;
 
 /// The role that signs `trust/root.yaml` itself.
 pub const ROOT_ROLE: &str = "root";
@@ -102,6 +104,16 @@ pub enum TrustProblem {
     /// The key of the ledger is not one.
     #[error("`spec.ledger.key` in `trust/root.yaml` is not a verifier key: {0}")]
     LogKey(KeyError),
+    /// The key of a witness is not one.
+    #[error(
+        "`{key}` in `spec.ledger.witnesses` of `trust/root.yaml` is not the key of a witness: {reason}"
+    )]
+    WitnessKey {
+        /// What is written.
+        key: String,
+        /// Why not.
+        reason: KeyError,
+    },
     /// The new key of the ledger has another name.
     #[error(
         "`trust/root.yaml` names the ledger `{name}`; it is `{in_force}`, and its keys keep that name"
@@ -149,6 +161,7 @@ pub fn judge(
     problems.extend(check_files(candidate));
     problems.extend(check_versions(candidate, in_force));
     problems.extend(check_log_key(candidate, in_force));
+    problems.extend(check_witnesses(candidate));
     problems.extend(check_revocations(candidate, in_force));
     problems.extend(check_root_signatures(candidate, in_force));
     problems.extend(check_index_signatures(candidate, in_force));
@@ -245,6 +258,17 @@ fn check_log_key(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> Op
     };
     let in_force = old.split('+').next().unwrap_or_default().to_owned();
     (name != in_force).then_some(TrustProblem::LogName { name, in_force })
+}
+
+/// What is no key would silently be one witness less.
+fn check_witnesses(candidate: &Candidate<'_>) -> Vec<TrustProblem> {
+    let problem = |key: &String| {
+        let reason = key.parse::<WitnessKey>().err()?;
+        let key = printable(key);
+        Some(TrustProblem::WitnessKey { key, reason })
+    };
+    let witnesses = &candidate.root.spec.ledger.witnesses;
+    witnesses.iter().filter_map(problem).collect()
 }
 
 /// A revocation is never taken back, nor begins later than it did: what was refused since would count again.
@@ -427,6 +451,7 @@ mod tests {
             engines: BTreeMap::new(),
             ledger: LedgerTrustSpec {
                 key: "k".to_owned(),
+                witnesses: BTreeSet::new(),
             },
             revoked: BTreeMap::new(),
         }

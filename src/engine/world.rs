@@ -9,6 +9,7 @@ use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::requests::Requests;
 use crate::engine::trust::TrustProblem;
+use crate::engine::witness::Cosigned;
 use crate::flow::closure::Labels;
 use crate::gate::evidence::InboxFacts;
 use crate::git::snapshot::{Entry, Snapshot};
@@ -46,6 +47,8 @@ pub struct World {
     pub pending: Pending,
     /// Whether the inbox is what it was.
     pub inbox: InboxFacts,
+    /// What witnesses have published; `None` when it could not be read.
+    pub cosigned: Option<Cosigned>,
     /// The label of every registered digest.
     pub labels: Labels,
     /// The SHA-256 of each version's manifest.

@@ -76,6 +76,7 @@ gates! {
     promoted_from,
     separation_of_duties,
     soak_time,
+    witnessed,
 }
 
 /// The gate of a name.

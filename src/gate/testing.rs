@@ -262,5 +262,6 @@ fn evidence() -> Evidence {
             release_signature: SignatureFacts::Missing,
             committers: BTreeSet::new(),
         },
+        witnessed: None,
     }
 }

@@ -96,4 +96,7 @@ pub struct RevocationSpec {
 pub struct LedgerTrustSpec {
     /// The verifier key of the log, as C2SP signed notes write it: `<origin>+<hash>+<base64>`.
     pub key: String,
+    /// The keys of witnesses that cosign it, in the same form. One name is one witness.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub witnesses: BTreeSet<String>,
 }

@@ -36,3 +36,4 @@ mod trust;
 mod trust_keys;
 mod variants;
 mod watch;
+mod witness;

@@ -60,6 +60,7 @@ impl Auditor<'_> {
         reasons.extend(self.check_rules(&inputs));
         reasons.extend(self.check_version(&inputs));
         reasons.extend(self.check_promotion(&inputs.promotion));
+        reasons.extend(self.check_witnesses(index, &inputs));
         for reason in reasons {
             self.problem(index, Some(&path), reason);
         }

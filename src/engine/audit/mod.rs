@@ -10,6 +10,7 @@
 mod decision;
 mod governed;
 mod statement;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::engine::audit::governed::Governed;
 use crate::engine::book::Book;
 use crate::engine::people::People;
 use crate::engine::record;
+use crate::ledger::merkle::Roots;
 use crate::manifest::layout::{Place, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
@@ -83,6 +85,7 @@ pub fn audit(book: &Book) -> Audit {
         people: People::default(),
         governed: Vec::new(),
         files: BTreeSet::new(),
+        roots: Roots::default(),
         audit: Audit::default(),
     };
     for (index, entry) in (0..).zip(book.entries()) {
@@ -104,6 +107,7 @@ struct Auditor<'a> {
     /// The governed files of each adoption, oldest first.
     governed: Vec<Governed>,
     files: BTreeSet<String>,
+    roots: Roots,
     audit: Audit,
 }
 

@@ -282,3 +282,5 @@ mod revocation;
 mod rotation;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod witness;
