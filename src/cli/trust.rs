@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::fs::durable;
 use crate::model::id::{EngineName, GroupName, PrincipalName};
+use crate::model::period::Period;
 use crate::model::principal::KeyFingerprint;
 use crate::ops::trust::{
     NewKey, NewKeySource, Revocation, RevokeReport, RotateReport, SignReport, TrustReport, add_key,
@@ -36,6 +37,10 @@ enum Action {
         /// Commit what was written, too
         #[arg(long)]
         commit: bool,
+
+        /// How long the governed files count as they are, such as `90d` [default: as before; at first as long as the trust root]
+        #[arg(long, value_name = "DURATION")]
+        valid_for: Option<Period>,
     },
     /// Say what is in force, and what stands in the way of the rest
     Status,
@@ -156,8 +161,8 @@ struct AddKey {
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     match &args.action {
-        Action::Sign { commit } => {
-            let report = sign(context)?;
+        Action::Sign { commit, valid_for } => {
+            let report = sign(context, *valid_for)?;
             if *commit {
                 commit_signed(context)?;
             }
@@ -308,7 +313,7 @@ impl Report for TrustReport {
             _ => page.line("nothing is in force yet; the first `promote apply` adopts"),
         }
         if let Some(expires) = self.expires {
-            page.line(format!("the trust root expires on {expires}"));
+            page.line(format!("it expires on {expires}"));
         }
         for file in &self.changed {
             let role = file.role.as_deref().unwrap_or("no role");

@@ -20,7 +20,7 @@ use crate::gate::RULES_VERSION;
 use crate::ledger::store::StoreError;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
-use crate::model::event::{Event, Intent, Judgement, Outcome};
+use crate::model::event::{Entry, Event, Intent, Judgement, Outcome};
 use crate::model::id::AttemptId;
 use crate::model::promotion::{OutcomeKind, Promotion};
 use crate::model::verdict::{Decision, GateResult, Verdict};
@@ -297,6 +297,12 @@ impl Engine {
         let key = self.keys.as_ref().ok_or(EngineError::NoKeys)?;
         let is_whole = pending.is_whole();
         let (entries, evidence) = pending.into_entries();
+        if let Some(expiry) = self.book()?.expiry() {
+            let lets = |entry: &Entry| expiry.lets(&entry.event, entry.recorded_at);
+            if !entries.iter().all(lets) {
+                return Err(EngineError::Expired(expiry));
+            }
+        }
         let lines = entries
             .iter()
             .map(|entry| record::seal(entry, key))

@@ -14,7 +14,7 @@ use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::registrations;
 use crate::engine::requests::Requests;
-use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
+use crate::engine::trust::{self, Candidate, Expiry, InForce, Signed, TrustProblem};
 use crate::engine::witness::{Notes, WITNESS_BRANCH};
 use crate::engine::world::{
     MAX_FILE_BYTES, World, governed_entries, manifests_in_force, targets, wanted,
@@ -76,20 +76,24 @@ impl Engine {
             self.name()?,
         );
         let mut root = self.book()?.root().map(Arc::clone);
+        let mut expiry = self.book()?.expiry();
+        let is_over = expiry.is_some_and(|expiry| expiry.is_past(pending.now()));
         let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
         let mut inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
         // Taking anything from a rewritten inbox would make its new history the accepted one.
-        if let (Some(root), InboxFacts::Intact) = (root.as_deref(), inbox) {
+        // Nor is anything taken under a root that has ended; under the next one it is.
+        if let (Some(root), InboxFacts::Intact, false) = (root.as_deref(), inbox, is_over) {
             inbox = self.take_statements(&mut pending, root, inbox_head)?;
         }
-        let not_adopted = self.adopt(&mut pending, &mut root, &head)?;
-        let (Some(root), Some(adoption)) = (root, pending.state().adoption().cloned()) else {
+        let not_adopted = self.adopt(&mut pending, (&mut root, &mut expiry), &head)?;
+        let adoption = pending.state().adoption().cloned();
+        let (Some(root), Some(expiry), Some(adoption)) = (root, expiry, adoption) else {
             return Err(EngineError::NothingAdopted(not_adopted));
         };
         self.assemble(
             head,
             pending,
-            root,
+            (root, expiry),
             &adoption,
             Sighting {
                 inbox,
@@ -103,7 +107,7 @@ impl Engine {
         &mut self,
         head: Snapshot,
         mut pending: Pending,
-        root: Arc<TrustRootSpec>,
+        (root, expiry): (Arc<TrustRootSpec>, Expiry),
         adoption: &Adoption,
         seen: Sighting,
     ) -> Result<World, EngineError> {
@@ -144,6 +148,7 @@ impl Engine {
             head,
             manifests,
             root,
+            expiry,
             people,
             ledger,
             pending,
@@ -322,7 +327,7 @@ impl Engine {
     fn adopt(
         &self,
         pending: &mut Pending,
-        root: &mut Option<Arc<TrustRootSpec>>,
+        (root, expiry): (&mut Option<Arc<TrustRootSpec>>, &mut Option<Expiry>),
         head: &Snapshot,
     ) -> Result<Vec<TrustProblem>, EngineError> {
         let files = match self.read_trust_files(head)? {
@@ -359,6 +364,7 @@ impl Engine {
                 pending.push(Event::Adopted(adoption))?;
             }
         }
+        *expiry = Some(Expiry::of(&files.root.value.spec, &files.index.value.spec));
         *root = Some(Arc::new(files.root.value.spec));
         Ok(Vec::new())
     }

@@ -117,8 +117,8 @@ impl Engine {
         only: &BTreeSet<EnvironmentName>,
     ) -> Result<RunReport, EngineError> {
         let mut world = self.observe()?;
-        if world.root.expires <= world.pending.now() {
-            return Err(EngineError::Expired(world.root.expires));
+        if world.expiry.is_past(world.pending.now()) {
+            return Err(EngineError::Expired(world.expiry));
         }
         if self.is_replaced(&world) {
             return self.retire(world);

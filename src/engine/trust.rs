@@ -10,7 +10,7 @@ use crate::ledger::key::{KeyError, Verifier};
 use crate::manifest::trust_index::TrustIndexSpec;
 use crate::manifest::trust_root::{RoleSpec, TrustRootSpec};
 use crate::model::digest::{Sha256, TreePath};
-use crate::model::event::{Adoption, SignatureRef};
+use crate::model::event::{Adoption, Event, SignatureRef};
 use crate::model::id::{GroupName, PrincipalName, RoleName};
 use crate::model::principal::KeyFingerprint;
 use crate::redact::printable;
@@ -51,6 +51,56 @@ pub struct InForce<'a> {
     pub adoption: &'a Adoption,
     /// The trust root that it adopted.
     pub root: &'a TrustRootSpec,
+}
+
+/// When what is in force ends: with the trust root or the index, whichever is first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Expiry {
+    /// From when on nothing is done under it.
+    pub at: Timestamp,
+    /// The file that says so.
+    pub file: &'static str,
+}
+
+impl Expiry {
+    /// That of a trust root with its index.
+    #[must_use]
+    pub fn of(root: &TrustRootSpec, index: &TrustIndexSpec) -> Self {
+        match index.expires {
+            Some(at) if at < root.expires => Self {
+                at,
+                file: "trust/index.yaml",
+            },
+            Some(_) | None => Self {
+                at: root.expires,
+                file: "trust/root.yaml",
+            },
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        self.at <= now
+    }
+
+    /// Whether an event may be recorded at a time: after the end only what takes its place, and how an attempt ended that
+    /// had begun before. The one rule of expiry: engines ask before they append, and readers when they read.
+    #[must_use]
+    pub fn lets(&self, event: &Event, now: Timestamp) -> bool {
+        let is_last = match event {
+            Event::Adopted(_) | Event::Ended(_) => true,
+            Event::Registered(_) | Event::Received(_) | Event::Refused { .. } => false,
+            Event::Decided(_) | Event::Intended(_) | Event::TakenOver { .. } => false,
+        };
+        is_last || !self.is_past(now)
+    }
+}
+
+impl std::fmt::Display for Expiry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "`{}` expired on {}", self.file, self.at)
+    }
 }
 
 /// Why the trust files of a commit are not adopted.
@@ -127,9 +177,9 @@ pub enum TrustProblem {
     /// A revocation is missing or begins later.
     #[error("`trust/root.yaml` takes back that key {0} is revoked; a revocation stays as it is")]
     TakenBack(KeyFingerprint),
-    /// The trust root has expired.
-    #[error("`trust/root.yaml` expired on {0}")]
-    Expired(Timestamp),
+    /// The trust root or the index has expired.
+    #[error("{0}")]
+    Expired(Expiry),
 }
 
 fn list(names: &BTreeSet<PrincipalName>) -> String {
@@ -152,8 +202,9 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Option<Adoption>, Vec<TrustProblem>> {
     let mut problems = BTreeSet::new();
-    if candidate.root.spec.expires <= now {
-        problems.insert(TrustProblem::Expired(candidate.root.spec.expires));
+    let expiry = Expiry::of(candidate.root.spec, candidate.index.spec);
+    if expiry.is_past(now) {
+        problems.insert(TrustProblem::Expired(expiry));
     }
     if candidate.index.spec.root != candidate.root.sha256 {
         problems.insert(TrustProblem::OtherRoot);
@@ -509,6 +560,7 @@ mod tests {
         let root_sha = Sha256::of(&case.root_version.to_be_bytes());
         let index_spec = TrustIndexSpec {
             version: case.index_version,
+            expires: None,
             root: root_sha,
             files: files(case.pins),
         };

@@ -8,7 +8,7 @@ use crate::engine::error::EngineError;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::requests::Requests;
-use crate::engine::trust::TrustProblem;
+use crate::engine::trust::{Expiry, TrustProblem};
 use crate::engine::witness::Cosigned;
 use crate::flow::closure::Labels;
 use crate::gate::evidence::InboxFacts;
@@ -39,6 +39,8 @@ pub struct World {
     pub manifests: Repository,
     /// The trust root in force.
     pub root: Arc<TrustRootSpec>,
+    /// When it ends, or the index with it.
+    pub expiry: Expiry,
     /// The principals of the trust root.
     pub people: People,
     /// The ledger's origin line.

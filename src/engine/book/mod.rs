@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::attest::engine_key::EnginePublicKey;
 use crate::diagnostic::Diagnostic;
 use crate::engine::record::{self, RecordError, TrustedEngine};
-use crate::engine::trust::TrustProblem;
+use crate::engine::trust::{Expiry, TrustProblem};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key::{KeyError, Verifier};
 use crate::ledger::log::{LedgerError, Log};
@@ -65,6 +65,14 @@ pub enum BookError {
         /// What it lacks.
         problems: Vec<TrustProblem>,
     },
+    /// It was recorded when what was in force had ended.
+    #[error("entry {index} was recorded when nothing might be done: {expiry}")]
+    Expired {
+        /// The entry's index.
+        index: u64,
+        /// What had ended.
+        expiry: Expiry,
+    },
     /// An adoption says something else than the files that it names.
     #[error("entry {index} adopts other than what its evidence says")]
     Misstated {
@@ -93,6 +101,7 @@ pub struct Book {
     entries: Vec<Entry>,
     state: State,
     root: Option<Arc<TrustRootSpec>>,
+    expiry: Option<Expiry>,
 }
 
 impl Book {
@@ -119,13 +128,15 @@ impl Book {
             entries: Vec::new(),
             state: State::default(),
             root: None,
+            expiry: None,
         };
         book.fold()?;
         // Which key had to sign what was seen is known only now.
         let is_signed = seen.is_some_and(|seen| book.log.keys().open(seen).is_ok());
         if verified > 0 && !is_signed {
             book.verified = 0;
-            (book.entries, book.state, book.root) = (Vec::new(), State::default(), None);
+            (book.entries, book.state) = (Vec::new(), State::default());
+            (book.root, book.expiry) = (None, None);
             book.fold()?;
         }
         Ok(book)
@@ -168,6 +179,12 @@ impl Book {
     #[must_use]
     pub const fn root(&self) -> Option<&Arc<TrustRootSpec>> {
         self.root.as_ref()
+    }
+
+    /// When what is in force ends; `None` while the ledger is empty.
+    #[must_use]
+    pub const fn expiry(&self) -> Option<Expiry> {
+        self.expiry
     }
 
     /// A piece of evidence, checked against its hash.
@@ -247,12 +264,19 @@ impl Book {
 
     fn take(&mut self, entry: Entry) -> Result<(), BookError> {
         let index = self.state.size;
+        let expiry = self
+            .expiry
+            .filter(|expiry| !expiry.lets(&entry.event, entry.recorded_at));
+        if let Some(expiry) = expiry {
+            return Err(BookError::Expired { index, expiry });
+        }
         if let Event::Adopted(adoption) = &entry.event {
-            let root = self.check_adoption(index, adoption, &entry)?;
+            let (root, expiry) = self.check_adoption(index, adoption, &entry)?;
             // The entry that brings a new key is the last one that the key before it signs the head of.
             self.log
                 .follow_key(index.saturating_add(2), root.ledger.key.parse()?);
             self.root = Some(Arc::new(root));
+            self.expiry = Some(expiry);
         }
         self.state.apply(&entry)?;
         self.entries.push(entry);

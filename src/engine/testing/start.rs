@@ -27,12 +27,22 @@ impl TestOrganisation {
 
     /// Changes governed files and has the index signed by `signers`, whose first commits.
     pub(crate) fn govern(&self, signers: &[&str], changes: &[(&str, Option<&str>)]) {
+        self.govern_until(signers, changes, None);
+    }
+
+    /// The same, with an index that ends.
+    pub(crate) fn govern_until(
+        &self,
+        signers: &[&str],
+        changes: &[(&str, Option<&str>)],
+        expires: Option<&str>,
+    ) {
         let changes = changes.iter().map(|(path, text)| {
             let bytes = text.map(|text| text.as_bytes().to_vec());
             ((*path).to_owned(), bytes)
         });
         let mut changes: BTreeMap<String, Option<Vec<u8>>> = changes.collect();
-        changes.extend(self.signed_index(&changes, signers));
+        changes.extend(self.signed_index(&changes, signers, expires));
         self.commit(signers.first().unwrap(), MAIN, &changes);
     }
 
@@ -52,7 +62,7 @@ impl TestOrganisation {
             changes.insert(path, Some(self.sign(who, TRUST_NAMESPACE, &root)));
         }
         changes.insert(TRUST_ROOT_PATH.to_owned(), Some(root));
-        changes.extend(self.signed_index(&changes, signers));
+        changes.extend(self.signed_index(&changes, signers, None));
         self.commit(signers.first().unwrap(), MAIN, &changes);
     }
 
@@ -100,7 +110,7 @@ impl TestOrganisation {
             files.insert(path, Some(self.sign(who, TRUST_NAMESPACE, &root)));
         }
         files.insert(TRUST_ROOT_PATH.to_owned(), Some(root));
-        files.extend(self.signed_index(&files, &["ann", "sue"]));
+        files.extend(self.signed_index(&files, &["ann", "sue"], None));
         self.commit("ann", MAIN, &files);
     }
 
@@ -144,6 +154,7 @@ impl TestOrganisation {
         &self,
         changes: &BTreeMap<String, Option<Vec<u8>>>,
         signers: &[&str],
+        expires: Option<&str>,
     ) -> BTreeMap<String, Option<Vec<u8>>> {
         let mut files = self.head_files();
         let mut index = BTreeMap::new();
@@ -159,9 +170,13 @@ impl TestOrganisation {
             .map(|(path, bytes)| (path, Sha256::of(bytes)))
             .collect();
         let version = self.index_version() + 1;
+        let mut spec = json!({ "version": version, "root": Sha256::of(files.get(TRUST_ROOT_PATH).unwrap()), "files": pins });
+        if let Some(expires) = expires {
+            spec["expires"] = expires.into();
+        }
         let bytes = yaml(&json!({
             "apiVersion": "promote.dev/v1alpha1", "kind": "TrustIndex", "metadata": { "name": "wildlife" },
-            "spec": { "version": version, "root": Sha256::of(files.get(TRUST_ROOT_PATH).unwrap()), "files": pins },
+            "spec": spec,
         }));
         for path in files
             .keys()

@@ -321,6 +321,7 @@ fn problem_of(error: &BookError) -> Problem {
             sha256,
         } => (Some(*index), format!("its evidence {sha256} is {what}")),
         BookError::Adoption { index, .. }
+        | BookError::Expired { index, .. }
         | BookError::Misstated { index }
         | BookError::TrustFile { index, .. } => (Some(*index), reason_of(error)),
         BookError::NoRoot => (
