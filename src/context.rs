@@ -235,7 +235,7 @@ impl Context {
             .map_err(|_| Failure::new(FailureKind::Invalid, "the log key is not text"))?;
         Ok(Keys {
             engine: EngineKey::from_pem(&engine).or_fail(FailureKind::Invalid)?,
-            log: Signer::parse(&Secret::new(log)).or_fail(FailureKind::Invalid)?,
+            log: Signer::parse_all(&Secret::new(log)).or_fail(FailureKind::Invalid)?,
         })
     }
 

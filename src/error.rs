@@ -10,6 +10,7 @@ use crate::engine::error::EngineError;
 use crate::git::error::GitError;
 use crate::ledger::log::LedgerError;
 use crate::ledger::store::StoreError;
+use crate::manifest::layout::TRUST_INDEX_PATH;
 
 /// What kind of end it is. Decides the exit code, which is interface: documented, tested, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -246,6 +247,9 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
         EngineError::NotYetTrusted { .. } => Some(
             "run `promote apply` once with the key of an engine that is in force; it adopts the trust root",
         ),
+        EngineError::Expired(expiry) if expiry.file == TRUST_INDEX_PATH => {
+            Some("sign it anew with `promote trust sign --valid-for DURATION --commit`")
+        }
         EngineError::Expired(_) => Some(
             "set `expires` to a later time, raise `version`, and sign it with `promote trust sign`",
         ),
@@ -259,6 +263,9 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
             "write the absolute path in its manifest, or name a clone with `--repository PATH`",
         ),
         EngineError::NoEnvironment(_) => Some("`promote status` lists the environments"),
+        EngineError::Log(LedgerError::WrongKey { .. }) => Some(
+            "name the key that counts now with `--log-key`; while it is replaced a key file may hold both, one a line",
+        ),
         EngineError::Book(_) => {
             Some("`promote verify` says more; nothing is done on a ledger that does not add up")
         }

@@ -79,6 +79,7 @@ commands! {
     verify => Verify,
     watch => Watch,
     withdraw => Withdraw,
+    witness => Witness,
 }
 
 /// Promotes machine-learning artifacts from dev to prod

@@ -6,7 +6,8 @@ use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::model::digest::Sha256;
-use crate::ops::verify::{Freshness, Verification, VerifyReport, VerifyRequest, verify};
+use crate::model::period::Period;
+use crate::ops::verify::{Cosigned, Freshness, Verification, VerifyReport, VerifyRequest, verify};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -18,6 +19,7 @@ use crate::ui::report::{Page, Report, Tone};
 ///
 /// Two things only you can know. The first trust root: compare its SHA-256 with people who signed it, or name it with
 /// `--root`. And how new the ledger must be: keep a checkpoint where nobody else can write, and name it with `--pinned`.
+/// Witnesses that the trust root lists are reported; `--witnesses` asks for them.
 ///
 /// Examples:
 ///   promote verify --write-checkpoint ~/promote.checkpoint
@@ -38,6 +40,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHA256")]
     root: Option<Sha256>,
 
+    /// How many witnesses of the trust root must have cosigned this ledger
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    witnesses: usize,
+
+    /// How old the cosignature of each of them may be, such as `24h`
+    #[arg(long, value_name = "DURATION")]
+    max_age: Option<Period>,
+
     /// A folder with a copy of the ledger, instead of that of the repository
     #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
@@ -51,6 +61,8 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         pinned: context.settings.pinned.clone(),
         write_checkpoint: args.write_checkpoint.clone(),
         root: args.root,
+        witnesses: args.witnesses,
+        max_age: args.max_age,
     };
     let report = verify(context, &request)?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
@@ -95,6 +107,9 @@ impl Report for VerifyReport {
                 "freshness   does not go on from the checkpoint that was kept".to_owned()
             }
         });
+        for said in &self.witnesses {
+            page.line(witness(said));
+        }
         for warning in &self.warnings {
             page.mark(Tone::Waiting, "note:", warning);
         }
@@ -119,5 +134,19 @@ impl Report for VerifyReport {
             .iter()
             .map(ToString::to_string)
             .collect()
+    }
+}
+
+/// What a witness has cosigned, in a line.
+fn witness(said: &Cosigned) -> String {
+    let name = &said.witness;
+    match (said.size, said.at) {
+        (Some(size), Some(at)) if said.counts => {
+            format!("witness     {name} cosigned {size} entries at {at}")
+        }
+        (Some(size), Some(at)) => format!(
+            "witness     {name} cosigned {size} entries at {at}, which is not as new as was asked for"
+        ),
+        _ => format!("witness     {name} has cosigned nothing of this ledger"),
     }
 }

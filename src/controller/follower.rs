@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_those_of_the_three_branches() {
+    fn heads_are_those_of_the_four_branches() {
         let folder = tempfile::tempdir().unwrap();
         git2::Repository::init_bare(folder.path()).unwrap();
         let mut follower =
@@ -123,6 +123,7 @@ mod tests {
         let expected = Heads {
             branch: Some(commit(folder.path(), "main")),
             inbox: Some(commit(folder.path(), "promote-inbox")),
+            witnesses: Some(commit(folder.path(), "promote-witness")),
             ledger: Some(commit(folder.path(), "promote-ledger").to_string()),
         };
         commit(folder.path(), "topic");

@@ -91,6 +91,7 @@ fn of_book(error: &BookError) -> Healing {
         | BookError::Fold(_)
         | BookError::Evidence { .. }
         | BookError::Adoption { .. }
+        | BookError::Expired { .. }
         | BookError::Misstated { .. }
         | BookError::TrustFile { .. }
         | BookError::NoRoot => Healing::Person,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::engine::evidence::authors;
+use crate::engine::evidence::{authors, is_revoked};
 use crate::engine::people::People;
 use crate::flow::declassification::Owners;
 use crate::gate::evidence::{AbandonedFacts, ActFacts, HoldFacts, ReviewFacts};
@@ -38,6 +38,7 @@ pub fn facts(
         declassifications: declassifications(state, people, promotion.digest, &target.name),
         owners: owners(people, topology, label, target),
         overrides: heard(
+            state,
             state.acts.of_promotion(&promotion.id),
             people,
             |act| match act {
@@ -54,15 +55,21 @@ pub fn facts(
             .iter()
             .map(|promotion| review(state, people, promotion))
             .collect(),
+        // What a lost key stopped goes on.
         holds: of_artifact
-            .filter_map(|(time, receipt, act)| hold(people, time, receipt, act))
+            .filter(|(_, receipt, _)| !is_revoked(state, people, receipt))
+            .filter_map(|(time, receipt, act)| hold(state, people, time, receipt, act))
             .collect(),
         abandoned: abandoned.map(|(promotion, since)| AbandonedFacts {
             promotion: promotion.clone(),
             since: *since,
         }),
         aborts: heard(
-            state.acts.of_promotion(&promotion.id),
+            state,
+            state
+                .acts
+                .of_promotion(&promotion.id)
+                .filter(|(_, receipt, _)| !is_revoked(state, people, receipt)),
             people,
             |act| match act {
                 Act::Abort(of) => Some(of.clone()),
@@ -86,7 +93,7 @@ pub fn declassifications(
     workspace: &WorkspaceName,
 ) -> Vec<Heard<Declassification>> {
     let said = state.acts.of_digest(digest, workspace);
-    heard(said, people, |act| match act {
+    heard(state, said, people, |act| match act {
         Act::Declassify(of) => Some(of.clone()),
         Act::Override(_)
         | Act::Review(_)
@@ -155,10 +162,28 @@ pub fn stricter_bypass<'a>(policies: impl Iterator<Item = &'a PolicySpec>) -> Op
     })
 }
 
-fn hold(people: &People, time: Timestamp, receipt: &Receipt, act: &Act) -> Option<HoldFacts> {
+fn hold(
+    state: &State,
+    people: &People,
+    time: Timestamp,
+    receipt: &Receipt,
+    act: &Act,
+) -> Option<HoldFacts> {
     match act {
-        Act::Hold(of) => Some(HoldFacts::Hold(one(people, time, receipt, of.clone()))),
-        Act::Resume(of) => Some(HoldFacts::Resume(one(people, time, receipt, of.clone()))),
+        Act::Hold(of) => Some(HoldFacts::Hold(one(
+            state,
+            people,
+            time,
+            receipt,
+            of.clone(),
+        ))),
+        Act::Resume(of) => Some(HoldFacts::Resume(one(
+            state,
+            people,
+            time,
+            receipt,
+            of.clone(),
+        ))),
         Act::Declassify(_) | Act::Override(_) | Act::Review(_) | Act::Abort(_) | Act::Retry(_) => {
             None
         }
@@ -167,6 +192,7 @@ fn hold(people: &People, time: Timestamp, receipt: &Receipt, act: &Act) -> Optio
 
 fn review(state: &State, people: &People, promotion: &PromotionId) -> ReviewFacts {
     let reviews: Vec<Heard<OfPromotion>> = heard(
+        state,
         state.acts.of_promotion(promotion),
         people,
         |act| match act {
@@ -188,7 +214,7 @@ fn review(state: &State, people: &People, promotion: &PromotionId) -> ReviewFact
     let digest = known
         .and_then(|known| known.outcome.as_ref())
         .map(|(_, _, outcome)| outcome.promotion.digest);
-    let producers = digest.map(|digest| authors(state, digest).0);
+    let producers = digest.map(|digest| authors(state, people, digest).0);
     ReviewFacts {
         promotion: promotion.clone(),
         took_part: signers.chain(producers.into_iter().flatten()).collect(),
@@ -197,15 +223,22 @@ fn review(state: &State, people: &People, promotion: &PromotionId) -> ReviewFact
 }
 
 fn heard<'a, T>(
+    state: &State,
     said: impl Iterator<Item = (Timestamp, &'a Receipt, &'a Act)>,
     people: &People,
     pick: impl Fn(&Act) -> Option<T>,
 ) -> Vec<Heard<T>> {
-    said.filter_map(|(time, receipt, act)| Some(one(people, time, receipt, pick(act)?)))
+    said.filter_map(|(time, receipt, act)| Some(one(state, people, time, receipt, pick(act)?)))
         .collect()
 }
 
-fn one<T>(people: &People, received_at: Timestamp, receipt: &Receipt, said: T) -> Heard<T> {
+fn one<T>(
+    state: &State,
+    people: &People,
+    received_at: Timestamp,
+    receipt: &Receipt,
+    said: T,
+) -> Heard<T> {
     Heard {
         said,
         statement: receipt.statement,
@@ -213,6 +246,7 @@ fn one<T>(people: &People, received_at: Timestamp, receipt: &Receipt, said: T) -
         key: receipt.key.clone(),
         groups_at_receipt: receipt.groups.clone(),
         received_at,
-        key_is_trusted: people.owner(&receipt.key) == Some(&receipt.signer),
+        key_is_trusted: !is_revoked(state, people, receipt)
+            && people.owner(&receipt.key) == Some(&receipt.signer),
     }
 }

@@ -99,9 +99,9 @@ pub enum EngineError {
         /// The fingerprint of the public key.
         fingerprint: String,
     },
-    /// The trust root in force has expired, and no other was signed.
-    #[error("`trust/root.yaml` expired on {0}, so nothing may be done")]
-    Expired(jiff::Timestamp),
+    /// What is in force has expired, and no other was signed.
+    #[error("{0}, so nothing may be done")]
+    Expired(crate::engine::trust::Expiry),
     /// The engine's key may not act for an environment that was asked for.
     #[error("engine `{engine}` may not act for environment `{environment}`")]
     NotAllowed {

@@ -10,6 +10,8 @@ use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
+use crate::engine::registrations::is_disowned;
+use crate::engine::witness::rests_on;
 use crate::engine::world::World;
 use serde::{Deserialize, Serialize};
 
@@ -17,17 +19,18 @@ use crate::gate::RULES_VERSION;
 use crate::gate::decide::decide;
 use crate::gate::evidence::{
     ApprovalFacts, CardFacts, ChampionFacts, Evidence, HeldFacts, MarkedBadFacts, RequestFacts,
-    SignatureFacts, VersionFacts,
+    SignatureFacts, VersionFacts, WitnessFacts,
 };
 use crate::gate::policy::policy_digest;
+use crate::gate::witnessed;
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{Place, path_of, path_of_release, path_of_signature};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::policy::{GateSpec, Policy, PolicySpec, RollbackSpec};
-use crate::model::approval::RELEASE_NAMESPACE;
+use crate::model::approval::{ApprovalDecision, RELEASE_NAMESPACE};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
-use crate::model::event::{Adoption, Said};
+use crate::model::event::{Adoption, Receipt, Registration, Said};
 use crate::model::id::{DatasetName, EnvironmentName, MetricName, PrincipalName, WorkspaceName};
 use crate::model::lineage::Lineage;
 use crate::model::promotion::{Direction, Promotion, PromotionId};
@@ -261,7 +264,7 @@ impl Engine {
                 digest,
                 metrics: metrics_of(world, digest),
             }),
-            marked_bad: marked_bad(world.state(), promotion.digest),
+            marked_bad: marked_bad(world.state(), &world.people, promotion.digest),
             attestations: Vec::new(),
             request: self.request_facts(world, release_path, promotion)?,
             acts: acts::facts(
@@ -273,6 +276,7 @@ impl Engine {
             ),
             bypass: acts::stricter_bypass(policies.all()),
             lifters: acts::lifters(policies.all()),
+            witnessed: witness_facts(world, promotion, policies),
             version,
             target,
         })
@@ -284,12 +288,15 @@ impl Engine {
         release_path: &str,
         promotion: &Promotion,
     ) -> Result<RequestFacts, EngineError> {
+        // These are not in the ledger themselves; they count as what the decision is recorded at.
+        let at = world.state().size;
         let commit = self.release_commit(world, release_path)?;
         let commit_signature = match commit.as_ref().and_then(|commit| commit.signature.as_ref()) {
             Some(signature) => world.people.judge(
                 GIT_NAMESPACE,
                 &signature.payload,
                 Some(signature.signature.as_bytes()),
+                at,
             ),
             None => SignatureFacts::Missing,
         };
@@ -310,10 +317,30 @@ impl Engine {
                 RELEASE_NAMESPACE,
                 &release,
                 signature.as_deref(),
+                at,
             ),
             committers: world.people.with_emails(&authors),
         })
     }
+}
+
+/// What witnesses say, if a gate asks.
+fn witness_facts(
+    world: &World,
+    promotion: &Promotion,
+    policies: &Policies,
+) -> Option<WitnessFacts> {
+    let cosigned = world.cosigned.as_ref()?;
+    asks_witnesses(&policies.gates()).then(|| WitnessFacts {
+        needed: rests_on(world.state(), promotion),
+        ..cosigned.facts.clone()
+    })
+}
+
+/// Whether a gate asks what witnesses say.
+pub(crate) fn asks_witnesses(policies: &[&[GateSpec]]) -> bool {
+    let mut gates = policies.iter().copied().flatten();
+    gates.any(|spec| spec.gate == witnessed::NAME)
 }
 
 fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
@@ -327,7 +354,7 @@ fn version_facts(world: &World, promotion: &Promotion) -> VersionFacts {
         spec.and_then(|spec| spec.card.as_ref()),
         manifest.map_or(&[], |version| version.files()),
     );
-    let (authors, has_unknown_author) = authors(world.state(), promotion.digest);
+    let (authors, has_unknown_author) = authors(world.state(), &world.people, promotion.digest);
     VersionFacts {
         manifest: world
             .manifest_hashes
@@ -358,18 +385,25 @@ pub(crate) fn card(named: Option<&TreePath>, files: &[(TreePath, Sha256)]) -> Ca
 }
 
 /// Everyone who registered the digest under any name, so that nobody launders authorship by registering it again.
-pub(crate) fn authors(state: &State, digest: TreeDigest) -> (BTreeSet<PrincipalName>, bool) {
-    let all = state
-        .registrations
-        .values()
-        .flatten()
-        .map(|(_, registration)| registration);
-    let producers: Vec<Option<PrincipalName>> = all
-        .filter(|registration| registration.digest == digest)
-        .map(|registration| registration.producer.clone())
+///
+/// Whose key was revoked by then may not have done it: still barred, and somebody unknown besides.
+pub(crate) fn authors(
+    state: &State,
+    people: &People,
+    digest: TreeDigest,
+) -> (BTreeSet<PrincipalName>, bool) {
+    let all = state.registrations.values().flatten();
+    let known: Vec<&(u64, Registration)> = all
+        .filter(|(_, registration)| registration.digest == digest)
         .collect();
-    let has_unknown = producers.is_empty() || producers.iter().any(Option::is_none);
-    (producers.into_iter().flatten().collect(), has_unknown)
+    let is_unknown = |(index, registration): &&(u64, Registration)| {
+        registration.producer.is_none() || is_disowned(people, *index, registration)
+    };
+    let has_unknown = known.is_empty() || known.iter().any(is_unknown);
+    let producers = known
+        .into_iter()
+        .filter_map(|(_, registration)| registration.producer.clone());
+    (producers.collect(), has_unknown)
 }
 
 fn gaps(world: &World, id: &VersionId) -> Vec<String> {
@@ -409,7 +443,8 @@ pub(crate) fn lineage_gaps(
     gaps
 }
 
-/// What was said about a promotion, as far as the ledger has received it.
+/// What was said about a promotion, as far as the ledger has received it. A rejection by a key that was revoked by then
+/// is left out; an approval stays to be seen, and does not count.
 pub(crate) fn approvals(
     state: &State,
     people: &People,
@@ -418,10 +453,14 @@ pub(crate) fn approvals(
     let Some(known) = state.promotions.get(promotion) else {
         return Vec::new();
     };
-    let facts =
-        |(received_at, receipt): &(jiff::Timestamp, crate::model::event::Receipt)| match &receipt
-            .said
-        {
+    let facts = |(received_at, receipt): &(jiff::Timestamp, Receipt)| {
+        let is_revoked = is_revoked(state, people, receipt);
+        match &receipt.said {
+            Said::Approval(approval)
+                if is_revoked && approval.decision != ApprovalDecision::Approve =>
+            {
+                None
+            }
             Said::Approval(approval) => Some(ApprovalFacts {
                 approval: approval.as_ref().clone(),
                 statement: receipt.statement,
@@ -429,21 +468,36 @@ pub(crate) fn approvals(
                 key: receipt.key.clone(),
                 received_at: *received_at,
                 groups_at_receipt: receipt.groups.clone(),
-                key_is_trusted: people.owner(&receipt.key) == Some(&receipt.signer),
+                key_is_trusted: !is_revoked && people.owner(&receipt.key) == Some(&receipt.signer),
             }),
             Said::MarkBad(_) | Said::Act(_) => None,
-        };
+        }
+    };
     known.statements.iter().filter_map(facts).collect()
 }
 
 /// Who said that a digest is bad.
-pub(crate) fn marked_bad(state: &State, digest: TreeDigest) -> Vec<MarkedBadFacts> {
+pub(crate) fn marked_bad(
+    state: &State,
+    people: &People,
+    digest: TreeDigest,
+) -> Vec<MarkedBadFacts> {
     let said = state.marked_bad.get(&digest).into_iter().flatten();
-    said.map(|(principal, reason)| MarkedBadFacts {
-        principal: principal.clone(),
-        reason: reason.clone(),
+    let said = said.filter(|(index, receipt)| !people.is_revoked(&receipt.key, *index));
+    said.filter_map(|(_, receipt)| match &receipt.said {
+        Said::MarkBad(mark) => Some(MarkedBadFacts {
+            principal: receipt.signer.clone(),
+            reason: mark.reason.clone(),
+        }),
+        Said::Approval(_) | Said::Act(_) => None,
     })
     .collect()
+}
+
+/// Whether the key of a statement was revoked as of its receipt.
+pub(crate) fn is_revoked(state: &State, people: &People, receipt: &Receipt) -> bool {
+    let index = state.index_of(receipt).unwrap_or(u64::MAX);
+    people.is_revoked(&receipt.key, index)
 }
 
 /// Where the digest is held, by environment.

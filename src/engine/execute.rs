@@ -21,7 +21,7 @@ use crate::gate::RULES_VERSION;
 use crate::ledger::store::StoreError;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
-use crate::model::event::{Event, Intent, Judgement, Outcome};
+use crate::model::event::{Entry, Event, Intent, Judgement, Outcome};
 use crate::model::id::AttemptId;
 use crate::model::promotion::{OutcomeKind, Promotion};
 use crate::model::verdict::{Decision, GateResult, Verdict};
@@ -299,6 +299,12 @@ impl Engine {
         let key = self.keys.as_ref().ok_or(EngineError::NoKeys)?;
         let is_whole = pending.is_whole();
         let (entries, evidence) = pending.into_entries();
+        if let Some(expiry) = self.book()?.expiry() {
+            let lets = |entry: &Entry| expiry.lets(&entry.event, entry.recorded_at);
+            if !entries.iter().all(lets) {
+                return Err(EngineError::Expired(expiry));
+            }
+        }
         let lines = entries
             .iter()
             .map(|entry| record::seal(entry, key))
@@ -381,6 +387,17 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
     for (sha256, bundle) in &judged.bundles {
         let path = record::evidence_path(*sha256, attestations::EXTENSION);
         world.pending.add_evidence(path, bundle.clone());
+    }
+    // What witnesses said is on a branch that changes, so it is kept with the decision.
+    let facts = judged.evidence.witnessed.iter();
+    for said in facts.flat_map(|facts| facts.witnesses.values().flatten()) {
+        let note = world
+            .cosigned
+            .as_ref()
+            .and_then(|cosigned| cosigned.notes.get(&said.note));
+        let note = note.cloned().unwrap_or_default();
+        let path = record::evidence_path(said.note, "note");
+        world.pending.add_evidence(path, note);
     }
     world.pending.push(Event::Decided(Judgement {
         promotion: judged.promotion.clone(),

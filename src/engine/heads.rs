@@ -4,6 +4,7 @@ use git2::Oid;
 
 use crate::engine::error::EngineError;
 use crate::engine::inbox::INBOX_BRANCH;
+use crate::engine::witness::WITNESS_BRANCH;
 use crate::engine::{Engine, LEDGER_BRANCH};
 use crate::manifest::topology::LedgerStoreKind;
 
@@ -14,6 +15,8 @@ pub struct Heads {
     pub branch: Option<Oid>,
     /// The commit of the inbox.
     pub inbox: Option<Oid>,
+    /// The commit of the witnesses.
+    pub witnesses: Option<Oid>,
     /// What the ledger's store calls its newest state; a commit when the ledger is on a branch. `None` while it is empty.
     pub ledger: Option<String>,
 }
@@ -26,9 +29,12 @@ impl Engine {
     ///
     /// When it cannot be told.
     pub fn heads(&mut self) -> Result<Heads, EngineError> {
-        let heads = self
-            .repository
-            .remote_heads(&[&self.branch, INBOX_BRANCH, LEDGER_BRANCH])?;
+        let heads = self.repository.remote_heads(&[
+            &self.branch,
+            INBOX_BRANCH,
+            LEDGER_BRANCH,
+            WITNESS_BRANCH,
+        ])?;
         let head = |branch: &str| heads.get(branch).copied().flatten();
         let (branch, inbox) = (head(&self.branch), head(INBOX_BRANCH));
         let ledger = match (self.ledger_store, self.book.as_mut()) {
@@ -42,6 +48,7 @@ impl Engine {
         Ok(Heads {
             branch,
             inbox,
+            witnesses: head(WITNESS_BRANCH),
             ledger,
         })
     }

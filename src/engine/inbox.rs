@@ -118,12 +118,17 @@ pub fn take(
         return None;
     }
     let signature = Sha256::of(&found.signature);
-    if state.statements.contains(&(found.name, signature)) {
+    if state.statements.contains_key(&(found.name, signature)) {
         return None;
     }
-    // A bad signature has no owner, and an unknown key may be anyone's.
+    // A bad signature has no owner, and an unknown or revoked key may be anyone's.
     let signer = people
-        .verify(APPROVAL_NAMESPACE, &found.statement, &found.signature)
+        .verify(
+            APPROVAL_NAMESPACE,
+            &found.statement,
+            &found.signature,
+            state.size,
+        )
         .ok()?;
     let event = match read(&found.statement, &signer, ledger) {
         Ok(said) => Event::Received(Receipt {

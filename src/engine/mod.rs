@@ -19,9 +19,9 @@ pub mod memory;
 pub mod observe;
 pub mod pending;
 pub mod people;
-pub mod reconcile;
 #[cfg(test)]
 mod proof;
+pub mod reconcile;
 pub mod record;
 pub mod recover;
 pub mod registrations;
@@ -30,6 +30,7 @@ pub mod rules;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod trust;
+pub mod witness;
 pub mod workspaces;
 pub mod world;
 
@@ -68,8 +69,8 @@ pub const LEDGER_BRANCH: &str = "promote-ledger";
 pub struct Keys {
     /// Signs entries.
     pub engine: EngineKey,
-    /// Signs checkpoints.
-    pub log: Signer,
+    /// Sign checkpoints: the key that counts, and the next or the one before while it is replaced.
+    pub log: Vec<Signer>,
 }
 
 impl fmt::Debug for Keys {
@@ -156,7 +157,7 @@ pub struct Engine {
     places: Places,
     branch: String,
     keys: Option<EngineKey>,
-    signer: Option<Signer>,
+    signers: Vec<Signer>,
     book: Option<Book>,
     ledger_store: Option<LedgerStoreKind>,
     trusts_memory: bool,
@@ -178,7 +179,7 @@ impl Engine {
         keys: Option<Keys>,
         progress: Arc<dyn Progress>,
     ) -> Self {
-        let (keys, signer) = keys.map_or((None, None), |keys| (Some(keys.engine), Some(keys.log)));
+        let (keys, signers) = keys.map_or((None, Vec::new()), |keys| (Some(keys.engine), keys.log));
         let branch = places.branch.clone();
         Self {
             clock,
@@ -186,7 +187,7 @@ impl Engine {
             places,
             branch,
             keys,
-            signer,
+            signers,
             book: None,
             ledger_store: None,
             trusts_memory: true,
@@ -326,7 +327,7 @@ impl Engine {
         self.check_memory(seen.as_deref(), &book)?;
         self.check_pin(&book)?;
         // Only now, so that a look that fails here does not cost the key.
-        if let Some(signer) = self.signer.take() {
+        for signer in self.signers.drain(..) {
             book.log_mut().sign_with(signer);
         }
         self.book = Some(book);

@@ -14,7 +14,8 @@ use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::registrations;
 use crate::engine::requests::Requests;
-use crate::engine::trust::{self, Candidate, InForce, Signed, TrustProblem};
+use crate::engine::trust::{self, Candidate, Expiry, InForce, Signed, TrustProblem};
+use crate::engine::witness::{Notes, WITNESS_BRANCH};
 use crate::engine::world::{
     MAX_FILE_BYTES, World, governed_entries, manifests_in_force, targets, wanted,
 };
@@ -53,7 +54,11 @@ impl Engine {
     ///
     /// When something cannot be read or believed. What is merely not valid in the head is passed over and noted.
     pub fn observe(&mut self) -> Result<World, EngineError> {
-        let heads = self.repository.fetch(&[&self.branch, INBOX_BRANCH])?;
+        // The witnesses before the ledger, so that they have not seen more than will be read.
+        let branches = [self.branch.as_str(), INBOX_BRANCH, WITNESS_BRANCH];
+        let heads = self.repository.fetch(&branches)?;
+        let witnesses = heads.get(WITNESS_BRANCH).copied().flatten();
+        let cosigned = self.cosigned_notes(witnesses).ok();
         let Some(head) = heads.get(&self.branch).copied().flatten() else {
             return Err(EngineError::NoBranch {
                 repository: self.repository.name().to_owned(),
@@ -71,22 +76,30 @@ impl Engine {
             self.name()?,
         );
         let mut root = self.book()?.root().map(Arc::clone);
+        let mut expiry = self.book()?.expiry();
+        let is_over = expiry.is_some_and(|expiry| expiry.is_past(pending.now()));
         let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
         let mut inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
         // Taking anything from a rewritten inbox would make its new history the accepted one.
-        if let (Some(root), InboxFacts::Intact) = (root.as_deref(), inbox) {
+        // Nor is anything taken under a root that has ended; under the next one it is.
+        if let (Some(root), InboxFacts::Intact, false) = (root.as_deref(), inbox, is_over) {
             inbox = self.take_statements(&mut pending, root, inbox_head)?;
         }
-        let not_adopted = self.adopt(&mut pending, &mut root, &head)?;
-        let (Some(root), Some(adoption)) = (root, pending.state().adoption().cloned()) else {
+        let not_adopted = self.adopt(&mut pending, (&mut root, &mut expiry), &head)?;
+        let adoption = pending.state().adoption().cloned();
+        let (Some(root), Some(expiry), Some(adoption)) = (root, expiry, adoption) else {
             return Err(EngineError::NothingAdopted(not_adopted));
         };
         self.assemble(
             head,
             pending,
-            root,
+            (root, expiry),
             &adoption,
-            Sighting { inbox, not_adopted },
+            Sighting {
+                inbox,
+                cosigned,
+                not_adopted,
+            },
         )
     }
 
@@ -94,7 +107,7 @@ impl Engine {
         &mut self,
         head: Snapshot,
         mut pending: Pending,
-        root: Arc<TrustRootSpec>,
+        (root, expiry): (Arc<TrustRootSpec>, Expiry),
         adoption: &Adoption,
         seen: Sighting,
     ) -> Result<World, EngineError> {
@@ -121,6 +134,8 @@ impl Engine {
         let order = manifests.topology.value.spec.environments.clone();
         let environments = EnvironmentOrder::new(order)
             .ok_or_else(|| EngineError::Internal("the topology has no environments".to_owned()))?;
+        let cosigned = seen.cosigned.map(|notes| self.cosigned(&root, notes));
+        let cosigned = cosigned.transpose()?;
         let ledger = root
             .ledger
             .key
@@ -134,10 +149,12 @@ impl Engine {
             head,
             manifests,
             root,
+            expiry,
             people,
             ledger,
             pending,
             inbox: seen.inbox,
+            cosigned,
             labels: registered.labels,
             manifest_hashes,
             environments,
@@ -264,7 +281,7 @@ impl Engine {
         let known: BTreeSet<Sha256> = pending
             .state()
             .statements
-            .iter()
+            .keys()
             .map(|(statement, _)| *statement)
             .collect();
         let mut paths: Vec<String> = listed
@@ -288,7 +305,12 @@ impl Engine {
                     continue;
                 };
                 // What leaves no trace is not kept in memory either.
-                let signer = people.verify(APPROVAL_NAMESPACE, &statement, &signature);
+                let signer = people.verify(
+                    APPROVAL_NAMESPACE,
+                    &statement,
+                    &signature,
+                    pending.state().size,
+                );
                 if signer.is_ok_and(|signer| keys.insert(signer.key)) {
                     all.push(Found {
                         name,
@@ -306,7 +328,7 @@ impl Engine {
     fn adopt(
         &self,
         pending: &mut Pending,
-        root: &mut Option<Arc<TrustRootSpec>>,
+        (root, expiry): (&mut Option<Arc<TrustRootSpec>>, &mut Option<Expiry>),
         head: &Snapshot,
     ) -> Result<Vec<TrustProblem>, EngineError> {
         let files = match self.read_trust_files(head)? {
@@ -319,7 +341,7 @@ impl Engine {
             .adoption()
             .zip(root.as_deref())
             .map(|(adoption, root)| InForce { adoption, root });
-        let candidate = files.candidate(&commit, root.as_deref());
+        let candidate = files.candidate(&commit, root.as_deref(), state.size);
         let judged = trust::judge(&candidate, in_force, pending.now());
         match judged {
             Err(problems) => return Ok(problems),
@@ -343,6 +365,7 @@ impl Engine {
                 pending.push(Event::Adopted(adoption))?;
             }
         }
+        *expiry = Some(Expiry::of(&files.root.value.spec, &files.index.value.spec));
         *root = Some(Arc::new(files.root.value.spec));
         Ok(Vec::new())
     }
@@ -437,16 +460,19 @@ fn invalid_files(problems: &[Diagnostic]) -> Vec<TrustProblem> {
 /// What was seen besides the trust in force.
 struct Sighting {
     inbox: InboxFacts,
+    cosigned: Option<Notes>,
     not_adopted: Vec<TrustProblem>,
 }
 
 impl TrustFiles {
-    /// The files as [`trust::judge`] takes them, with the root in force, if there is one.
+    /// The files as [`trust::judge`] takes them, with the root in force, if there is one, and the index in the ledger
+    /// that their adoption would have.
     #[must_use]
     pub fn candidate<'a>(
         &'a self,
         commit: &'a str,
         in_force: Option<&TrustRootSpec>,
+        at: u64,
     ) -> Candidate<'a> {
         let own = &self.root.value.spec;
         let root = self.root.source.text.as_bytes();
@@ -456,15 +482,15 @@ impl TrustFiles {
             root: Signed {
                 spec: &self.root.value.spec,
                 sha256: Sha256::of(root),
-                signers: self.signers(TRUST_ROOT_PATH, root, own),
+                signers: self.signers(TRUST_ROOT_PATH, root, own, at),
             },
             root_signers_before: in_force
-                .map(|before| self.signers(TRUST_ROOT_PATH, root, before))
+                .map(|before| self.signers(TRUST_ROOT_PATH, root, before, at))
                 .unwrap_or_default(),
             index: Signed {
                 spec: &self.index.value.spec,
                 sha256: Sha256::of(index),
-                signers: self.signers(TRUST_INDEX_PATH, index, own),
+                signers: self.signers(TRUST_INDEX_PATH, index, own, at),
             },
             files: &self.files,
         }
@@ -481,6 +507,7 @@ impl TrustFiles {
         path: &str,
         bytes: &[u8],
         root: &TrustRootSpec,
+        at: u64,
     ) -> BTreeMap<PrincipalName, (TreePath, SignatureRef)> {
         let people = People::of(root);
         let mut signers = BTreeMap::new();
@@ -489,7 +516,7 @@ impl TrustFiles {
             .iter()
             .filter(|(file, _)| file.starts_with(path))
         {
-            let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored) else {
+            let Ok(signer) = people.verify(TRUST_NAMESPACE, bytes, armored, at) else {
                 continue;
             };
             // The name of the file says whose signature it claims to be; the key says whose it is.

@@ -15,6 +15,7 @@ pub struct People {
     by_key: BTreeMap<KeyFingerprint, PrincipalName>,
     by_email: BTreeMap<String, BTreeSet<PrincipalName>>,
     groups: BTreeMap<GroupName, BTreeSet<PrincipalName>>,
+    revoked: BTreeMap<KeyFingerprint, u64>,
 }
 
 /// A signature that is good, of somebody who is known.
@@ -35,6 +36,14 @@ pub enum SignerError {
     /// It is good, and nobody known has the key.
     #[error("the key {0} is nobody's in `trust/root.yaml`")]
     Unknown(KeyFingerprint),
+    /// It is good, and the key counts no longer.
+    #[error("the key {key} is revoked from entry {from} of the ledger on")]
+    Revoked {
+        /// The key.
+        key: KeyFingerprint,
+        /// The first entry that it does not count for.
+        from: u64,
+    },
 }
 
 #[cfg(test)]
@@ -58,6 +67,11 @@ impl People {
     pub fn of(root: &TrustRootSpec) -> Self {
         let mut people = Self {
             groups: root.groups.clone(),
+            revoked: root
+                .revoked
+                .iter()
+                .map(|(key, revocation)| (key.clone(), revocation.from))
+                .collect(),
             ..Self::default()
         };
         let mut shared = BTreeSet::new();
@@ -84,42 +98,65 @@ impl People {
         people
     }
 
-    /// Verifies an SSH signature and says whose it is.
+    /// Verifies an SSH signature that is recorded at an index of the ledger, and says whose it is.
     ///
     /// # Errors
     ///
-    /// When it is not good, or its key is nobody's.
+    /// When it is not good, or its key is nobody's, or no longer counts there.
     pub fn verify(
         &self,
         namespace: &str,
         message: &[u8],
         armored: &[u8],
+        at: u64,
     ) -> Result<Signer, SignerError> {
         let key = signature::verify(armored, message, namespace)
             .map_err(|error| SignerError::Bad(error.to_string()))?;
         let key = key.fingerprint();
-        match self.by_key.get(&key) {
-            Some(principal) => Ok(Signer {
+        let Some(principal) = self.by_key.get(&key) else {
+            return Err(SignerError::Unknown(key));
+        };
+        match self.revoked_from(&key) {
+            Some(from) if self.is_revoked(&key, at) => Err(SignerError::Revoked { key, from }),
+            Some(_) | None => Ok(Signer {
                 principal: principal.clone(),
                 key,
             }),
-            None => Err(SignerError::Unknown(key)),
         }
     }
 
     /// The same, as a fact for gates; `None` for the signature means there is none.
     #[must_use]
-    pub fn judge(&self, namespace: &str, message: &[u8], armored: Option<&[u8]>) -> SignatureFacts {
+    pub fn judge(
+        &self,
+        namespace: &str,
+        message: &[u8],
+        armored: Option<&[u8]>,
+        at: u64,
+    ) -> SignatureFacts {
         let Some(armored) = armored else {
             return SignatureFacts::Missing;
         };
-        match self.verify(namespace, message, armored) {
+        match self.verify(namespace, message, armored, at) {
             Ok(signer) => SignatureFacts::By(signer.principal),
             Err(error) => SignatureFacts::Bad(error.to_string()),
         }
     }
 
-    /// Whose key it is.
+    /// Whether what a key signed, and was recorded at an index of the ledger, does not count. The one rule of
+    /// revocation: taking statements, deciding and verifying all ask here.
+    #[must_use]
+    pub fn is_revoked(&self, key: &KeyFingerprint, at: u64) -> bool {
+        self.revoked_from(key).is_some_and(|from| at >= from)
+    }
+
+    /// The first index of the ledger that a key does not count for.
+    #[must_use]
+    pub fn revoked_from(&self, key: &KeyFingerprint) -> Option<u64> {
+        self.revoked.get(key).copied()
+    }
+
+    /// Whose key it is, revoked or not.
     #[must_use]
     pub fn owner(&self, key: &KeyFingerprint) -> Option<&PrincipalName> {
         self.by_key.get(key)

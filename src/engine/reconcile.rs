@@ -12,6 +12,7 @@ use crate::engine::evidence::Judged;
 use crate::engine::execute::{Attempted, NotStaged, push_judgement};
 use crate::engine::trust::TrustProblem;
 use crate::engine::world::World;
+use crate::ledger::store::StoreError;
 use crate::model::digest::TreeDigest;
 use crate::model::event::Outcome;
 use crate::model::id::EnvironmentName;
@@ -116,8 +117,11 @@ impl Engine {
         only: &BTreeSet<EnvironmentName>,
     ) -> Result<RunReport, EngineError> {
         let mut world = self.observe()?;
-        if world.root.expires <= world.pending.now() {
-            return Err(EngineError::Expired(world.root.expires));
+        if world.expiry.is_past(world.pending.now()) {
+            return Err(EngineError::Expired(world.expiry));
+        }
+        if self.is_replaced(&world) {
+            return self.retire(world);
         }
         let allowed = self.allowed_environments(&world, only)?;
         if !self.record(&mut world)? {
@@ -155,6 +159,31 @@ impl Engine {
         Err(EngineError::Internal(
             "the ledger changes faster than it can be read".to_owned(),
         ))
+    }
+
+    /// Whether the trust root that is about to be adopted knows this engine no longer, and the one in force does.
+    fn is_replaced(&self, world: &World) -> bool {
+        let engines = crate::engine::book::trusted_engines(&world.root);
+        self.identity().is_some_and(|own| {
+            let mut others = engines.iter();
+            !others.any(|engine| engine.key == own.key)
+        })
+    }
+
+    /// Adopts the trust root that ends this engine's part, as its last act.
+    fn retire(&mut self, mut world: World) -> Result<RunReport, EngineError> {
+        self.record(&mut world)?;
+        if self.identity().is_some() {
+            // Somebody else was faster; what is to be adopted may be another root by now.
+            return Err(EngineError::Log(StoreError::Conflict.into()));
+        }
+        let world = self.observe()?;
+        let run = self.survey(&world, Vec::new())?.run;
+        Ok(RunReport {
+            slots: Vec::new(),
+            wake_at: None,
+            ..run
+        })
     }
 
     fn observe_again(&mut self, world: World) -> Result<World, EngineError> {

@@ -84,7 +84,7 @@ pub fn register(
 ) -> Result<Outcome, EngineError> {
     let refused = drop_changed(manifests, pending.state());
     let manifests = &*manifests;
-    let mut known = known_versions(book, manifests, hashes, pending.state())?;
+    let mut known = known_versions(book, manifests, hashes, people, pending.state())?;
     let fresh = add_fresh(head, manifests, hashes, people, pending.state(), &mut known)?;
     let mut labels = compute(manifests, &known);
     if fresh.is_empty() {
@@ -118,7 +118,8 @@ pub fn preview(
     files: &FileList,
 ) -> Result<Explained, EngineError> {
     let hashes = &world.manifest_hashes;
-    let mut known = known_versions(book, &world.manifests, hashes, world.state())?;
+    let (manifests, people) = (&world.manifests, &world.people);
+    let mut known = known_versions(book, manifests, hashes, people, world.state())?;
     let files = files.records().iter().map(|record| record.sha256).collect();
     let version = Known {
         spec: Cow::Borrowed(spec),
@@ -156,11 +157,18 @@ fn drop_changed(manifests: &mut Repository, state: &State) -> Vec<Diagnostic> {
     refused
 }
 
+/// Whether the key that signed a registration was revoked as of it, so that nobody vouches for its lineage.
+pub(crate) fn is_disowned(people: &People, index: u64, registered: &Registered) -> bool {
+    let signature = registered.signature.as_ref();
+    signature.is_some_and(|signature| people.is_revoked(&signature.key, index))
+}
+
 /// The versions that the ledger knows: from Git where their manifest is unchanged, else from the evidence.
 pub(super) fn known_versions<'a>(
     book: &Book,
     manifests: &'a Repository,
     hashes: &BTreeMap<VersionId, Sha256>,
+    people: &People,
     state: &State,
 ) -> Result<BTreeMap<(VersionId, Sha256), Known<'a>>, EngineError> {
     let mut known = BTreeMap::new();
@@ -177,7 +185,8 @@ pub(super) fn known_versions<'a>(
                     (Cow::Owned(spec), files)
                 }
             };
-            let is_signed = registered.producer.is_some();
+            let is_signed =
+                registered.producer.is_some() && !is_disowned(people, *index, registered);
             let recorded = Some(registered.label.clone());
             known.insert(
                 (id.clone(), registered.manifest),
@@ -257,7 +266,9 @@ fn add_fresh<'a>(
         )?;
         // A signature that is bad or nobody's is as good as none.
         let producer = signature.and_then(|signature| {
-            let signer = people.verify(MANIFEST_NAMESPACE, text, &signature).ok()?;
+            let signer = people
+                .verify(MANIFEST_NAMESPACE, text, &signature, state.size)
+                .ok()?;
             Some((signer, signature))
         });
         let files = version.files().iter().map(|(_, sha256)| *sha256).collect();

@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 
 use crate::attest::engine_key::EnginePublicKey;
 use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::engine::witness::witness_keys;
 use crate::gate::attestation;
 use crate::gate::params;
 use crate::gate::policy::{params_of, validate_policy};
 use crate::gate::quorum::check_quorum;
 use crate::gate::window::Window;
+use crate::gate::witnessed;
+use crate::manifest::policy::{GateSpec, Policy};
 use crate::manifest::repository::Repository;
+use crate::manifest::yaml::Document;
 
 /// Everything that a gate cannot judge by.
 #[must_use]
@@ -23,6 +27,7 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             let loc = policy.at(format!("/spec/gates/{index}/{path}").trim_end_matches('/'));
             problems.push(Diagnostic::error("gate-parameter", loc, error.message));
         }
+        problems.extend(check_witnesses(manifests, policy));
         let rollback = spec
             .rollback
             .as_ref()
@@ -81,4 +86,21 @@ fn check_attesters(manifests: &Repository) -> Vec<Diagnostic> {
         }
     }
     problems
+}
+
+/// More witnesses than there are can never be met.
+fn check_witnesses(manifests: &Repository, policy: &Document<Policy>) -> Vec<Diagnostic> {
+    let listed = witness_keys(&manifests.trust_root.value.spec).len();
+    let gates = policy.value.spec.gates.iter().enumerate();
+    let asked = gates.filter(|(_, spec)| spec.gate == witnessed::NAME);
+    let problem = |(index, spec): (usize, &GateSpec)| {
+        let threshold = spec.params.get("threshold")?.as_u64()?;
+        let is_met = usize::try_from(threshold).is_ok_and(|threshold| threshold <= listed);
+        let message =
+            format!("{threshold} witnesses are asked for, and `trust/root.yaml` lists {listed}");
+        let loc = policy.at(&format!("/spec/gates/{index}/threshold"));
+        let problem = Diagnostic::error("impossible-threshold", loc, message);
+        (!is_met).then(|| problem.hint("list more with `promote trust add-witness KEY`"))
+    };
+    asked.filter_map(problem).collect()
 }

@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::ledger::cosignature::WitnessKey;
+use crate::ledger::key::{KeyError, Verifier};
 use crate::manifest::trust_index::TrustIndexSpec;
 use crate::manifest::trust_root::{RoleSpec, TrustRootSpec};
 use crate::model::digest::{Sha256, TreePath};
-use crate::model::event::{Adoption, SignatureRef};
+use crate::model::event::{Adoption, Event, SignatureRef};
 use crate::model::id::{GroupName, PrincipalName, RoleName};
+use crate::model::principal::KeyFingerprint;
+use crate::redact::printable;
 
 /// The role that signs `trust/root.yaml` itself.
 pub const ROOT_ROLE: &str = "root";
@@ -47,6 +51,56 @@ pub struct InForce<'a> {
     pub adoption: &'a Adoption,
     /// The trust root that it adopted.
     pub root: &'a TrustRootSpec,
+}
+
+/// When what is in force ends: with the trust root or the index, whichever is first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Expiry {
+    /// From when on nothing is done under it.
+    pub at: Timestamp,
+    /// The file that says so.
+    pub file: &'static str,
+}
+
+impl Expiry {
+    /// That of a trust root with its index.
+    #[must_use]
+    pub fn of(root: &TrustRootSpec, index: &TrustIndexSpec) -> Self {
+        match index.expires {
+            Some(at) if at < root.expires => Self {
+                at,
+                file: "trust/index.yaml",
+            },
+            Some(_) | None => Self {
+                at: root.expires,
+                file: "trust/root.yaml",
+            },
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        self.at <= now
+    }
+
+    /// Whether an event may be recorded at a time: after the end only what takes its place, and how an attempt ended that
+    /// had begun before. The one rule of expiry: engines ask before they append, and readers when they read.
+    #[must_use]
+    pub fn lets(&self, event: &Event, now: Timestamp) -> bool {
+        let is_last = match event {
+            Event::Adopted(_) | Event::Ended(_) => true,
+            Event::Registered(_) | Event::Received(_) | Event::Refused { .. } => false,
+            Event::Decided(_) | Event::Intended(_) | Event::TakenOver { .. } => false,
+        };
+        is_last || !self.is_past(now)
+    }
+}
+
+impl std::fmt::Display for Expiry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "`{}` expired on {}", self.file, self.at)
+    }
 }
 
 /// Why the trust files of a commit are not adopted.
@@ -97,9 +151,35 @@ pub enum TrustProblem {
     /// A governed file is signed, and not valid.
     #[error("`{0}` is not valid; `promote check` says why")]
     Invalid(String),
-    /// The trust root has expired.
-    #[error("`trust/root.yaml` expired on {0}")]
-    Expired(Timestamp),
+    /// The key of the ledger is not one.
+    #[error("`spec.ledger.key` in `trust/root.yaml` is not a verifier key: {0}")]
+    LogKey(KeyError),
+    /// The key of a witness is not one.
+    #[error(
+        "`{key}` in `spec.ledger.witnesses` of `trust/root.yaml` is not the key of a witness: {reason}"
+    )]
+    WitnessKey {
+        /// What is written.
+        key: String,
+        /// Why not.
+        reason: KeyError,
+    },
+    /// The new key of the ledger has another name.
+    #[error(
+        "`trust/root.yaml` names the ledger `{name}`; it is `{in_force}`, and its keys keep that name"
+    )]
+    LogName {
+        /// The name of the new key.
+        name: String,
+        /// The name of the ledger.
+        in_force: String,
+    },
+    /// A revocation is missing or begins later.
+    #[error("`trust/root.yaml` takes back that key {0} is revoked; a revocation stays as it is")]
+    TakenBack(KeyFingerprint),
+    /// The trust root or the index has expired.
+    #[error("{0}")]
+    Expired(Expiry),
 }
 
 fn list(names: &BTreeSet<PrincipalName>) -> String {
@@ -122,14 +202,18 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Option<Adoption>, Vec<TrustProblem>> {
     let mut problems = BTreeSet::new();
-    if candidate.root.spec.expires <= now {
-        problems.insert(TrustProblem::Expired(candidate.root.spec.expires));
+    let expiry = Expiry::of(candidate.root.spec, candidate.index.spec);
+    if expiry.is_past(now) {
+        problems.insert(TrustProblem::Expired(expiry));
     }
     if candidate.index.spec.root != candidate.root.sha256 {
         problems.insert(TrustProblem::OtherRoot);
     }
     problems.extend(check_files(candidate));
     problems.extend(check_versions(candidate, in_force));
+    problems.extend(check_log_key(candidate, in_force));
+    problems.extend(check_witnesses(candidate));
+    problems.extend(check_revocations(candidate, in_force));
     problems.extend(check_root_signatures(candidate, in_force));
     problems.extend(check_index_signatures(candidate, in_force));
     if !problems.is_empty() {
@@ -211,6 +295,46 @@ fn check_versions(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> V
         index.sha256 == adoption.index,
     );
     root.into_iter().chain(index).collect()
+}
+
+/// A new key of the ledger must be one, and have the ledger's name: approvals and checkpoints name it.
+fn check_log_key(candidate: &Candidate<'_>, in_force: Option<InForce<'_>>) -> Option<TrustProblem> {
+    let (new, old) = (&candidate.root.spec.ledger.key, &in_force?.root.ledger.key);
+    if new == old {
+        return None;
+    }
+    let name = match new.parse::<Verifier>() {
+        Ok(key) => key.name().to_owned(),
+        Err(error) => return Some(TrustProblem::LogKey(error)),
+    };
+    let in_force = old.split('+').next().unwrap_or_default().to_owned();
+    (name != in_force).then_some(TrustProblem::LogName { name, in_force })
+}
+
+/// What is no key would silently be one witness less.
+fn check_witnesses(candidate: &Candidate<'_>) -> Vec<TrustProblem> {
+    let problem = |key: &String| {
+        let reason = key.parse::<WitnessKey>().err()?;
+        let key = printable(key);
+        Some(TrustProblem::WitnessKey { key, reason })
+    };
+    let witnesses = &candidate.root.spec.ledger.witnesses;
+    witnesses.iter().filter_map(problem).collect()
+}
+
+/// A revocation is never taken back, nor begins later than it did: what was refused since would count again.
+fn check_revocations(
+    candidate: &Candidate<'_>,
+    in_force: Option<InForce<'_>>,
+) -> Vec<TrustProblem> {
+    let revoked = &candidate.root.spec.revoked;
+    let before = in_force.into_iter().flat_map(|now| &now.root.revoked);
+    let is_kept =
+        |key: &KeyFingerprint, from: u64| revoked.get(key).is_some_and(|now| now.from <= from);
+    before
+        .filter(|(key, revocation)| !is_kept(key, revocation.from))
+        .map(|(key, _)| TrustProblem::TakenBack(key.clone()))
+        .collect()
 }
 
 /// A root is signed by a threshold of its own root role and of the one before it, each with the keys that it lists, as
@@ -379,7 +503,9 @@ mod tests {
             attesters: BTreeMap::new(),
             ledger: LedgerTrustSpec {
                 key: "k".to_owned(),
+                witnesses: BTreeSet::new(),
             },
+            revoked: BTreeMap::new(),
         }
     }
 
@@ -435,6 +561,7 @@ mod tests {
         let root_sha = Sha256::of(&case.root_version.to_be_bytes());
         let index_spec = TrustIndexSpec {
             version: case.index_version,
+            expires: None,
             root: root_sha,
             files: files(case.pins),
         };

@@ -10,7 +10,8 @@ use crate::engine::evidence::authors;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::requests::Requests;
-use crate::engine::trust::TrustProblem;
+use crate::engine::trust::{Expiry, TrustProblem};
+use crate::engine::witness::Cosigned;
 use crate::flow::closure::Labels;
 use crate::flow::declassification::{Claim, Lowered, lowered};
 use crate::gate::evidence::InboxFacts;
@@ -41,6 +42,8 @@ pub struct World {
     pub manifests: Repository,
     /// The trust root in force.
     pub root: Arc<TrustRootSpec>,
+    /// When it ends, or the index with it.
+    pub expiry: Expiry,
     /// The principals of the trust root.
     pub people: People,
     /// The ledger's origin line.
@@ -49,6 +52,8 @@ pub struct World {
     pub pending: Pending,
     /// Whether the inbox is what it was.
     pub inbox: InboxFacts,
+    /// What witnesses have published; `None` when it could not be read.
+    pub cosigned: Option<Cosigned>,
     /// The label of every registered digest.
     pub labels: Labels,
     /// The SHA-256 of each version's manifest.
@@ -100,7 +105,7 @@ impl World {
     /// The tags of a digest that their owners let through into a workspace, as of now.
     #[must_use]
     pub fn lowered(&self, digest: TreeDigest, target: &WorkspaceFacts) -> Lowered {
-        let (producers, has_unknown_producer) = authors(self.state(), digest);
+        let (producers, has_unknown_producer) = authors(self.state(), &self.people, digest);
         let known = self.labels.get(digest);
         let topology = &self.manifests.topology.value.spec;
         let label = known.map(|known| &known.label);

@@ -66,6 +66,9 @@ pub struct Evidence {
     /// began.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub lifters: BTreeSet<GroupName>,
+    /// What witnesses have said of the ledger; `None` when no gate asks, or it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<WitnessFacts>,
 }
 
 /// What is known of the version.
@@ -194,6 +197,30 @@ pub enum AttestationFinding {
         /// Who signed.
         signer: AttesterName,
     },
+}
+
+/// What witnesses have said of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WitnessFacts {
+    /// How many of the first entries the decision rests on.
+    pub needed: u64,
+    /// The witnesses of the trust root by name, each with its newest good cosignature of this ledger.
+    pub witnesses: BTreeMap<String, Option<CosignatureFacts>>,
+    /// Genuine cosignatures of something that bears the ledger's name and is not this ledger, in words.
+    pub conflicts: Vec<String>,
+}
+
+/// A cosigned checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CosignatureFacts {
+    /// When the witness cosigned it, by its own clock.
+    pub at: Timestamp,
+    /// The number of entries that it covers.
+    pub size: u64,
+    /// The SHA-256 of the note, which is in `evidence/`.
+    pub note: Sha256,
 }
 
 /// The commit and the signature that ask for a promotion.

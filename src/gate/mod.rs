@@ -84,6 +84,7 @@ gates! {
     review,
     separation_of_duties,
     soak_time,
+    witnessed,
 }
 
 /// The gate of a name.

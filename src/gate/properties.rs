@@ -30,6 +30,7 @@ fn policy() -> Vec<GateSpec> {
         json!({"gate": "model-card"}),
         json!({"gate": "promoted-from", "oneOf": ["dev", "qa"]}),
         json!({"gate": "soak-time", "environment": "qa", "duration": "48h"}),
+        json!({"gate": "witnessed", "threshold": 1, "maxAge": "24h"}),
     ])
 }
 

@@ -266,6 +266,7 @@ fn evidence() -> Evidence {
             committers: BTreeSet::new(),
         },
         acts: ActFacts::default(),
+        witnessed: None,
         bypass: None,
         lifters: names(&[]),
     }

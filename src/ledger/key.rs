@@ -15,7 +15,7 @@ use crate::model::digest::Sha256;
 use crate::redact::printable;
 
 /// The signature type of Ed25519.
-const ED25519_TYPE: u8 = 0x01;
+pub(super) const ED25519_TYPE: u8 = 0x01;
 /// The longest name of a key, in bytes. Names are URLs without a scheme; no real one is longer.
 pub const MAX_NAME_BYTES: usize = 255;
 
@@ -36,7 +36,7 @@ impl fmt::Debug for KeyId {
 }
 
 /// Why a text is not a key. Holds nothing of a key's secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum KeyError {
     /// The name cannot be one.
     #[error("`{name}` cannot name a key: {reason}")]
@@ -93,11 +93,9 @@ pub struct Verifier {
 impl Verifier {
     pub(super) fn new(name: &str, public: [u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
-        let named = [name.as_bytes(), b"\n", &[ED25519_TYPE], &public].concat();
-        let [a, b, c, d, ..] = *Sha256::of(&named).as_bytes();
         Ok(Self {
             name: name.to_owned(),
-            id: KeyId([a, b, c, d]),
+            id: key_id(name, ED25519_TYPE, &public),
             public,
         })
     }
@@ -130,7 +128,7 @@ impl Verifier {
 
 impl fmt::Display for Verifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = encode_key(&self.public);
+        let key = encode_key(ED25519_TYPE, &self.public);
         formatter.pad(&format!("{}+{}+{key}", self.name, self.id))
     }
 }
@@ -145,7 +143,7 @@ impl FromStr for Verifier {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let (name, id, public) = split_key(text).map_err(KeyError::Verifier)?;
+        let (name, id, public) = split_key(text, ED25519_TYPE).map_err(KeyError::Verifier)?;
         let verifier = Self::new(name, public)?;
         if verifier.id == id {
             Ok(verifier)
@@ -157,13 +155,20 @@ impl FromStr for Verifier {
     }
 }
 
-/// Writes a key with its type before it, in base64.
-pub(super) fn encode_key(key: &[u8; 32]) -> String {
-    STANDARD.encode([&[ED25519_TYPE], key.as_slice()].concat())
+/// The id of a key of a type: the first bytes of the SHA-256 over name, type and public key.
+pub(super) fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> KeyId {
+    let named = [name.as_bytes(), b"\n", &[kind], public].concat();
+    let [a, b, c, d, ..] = *Sha256::of(&named).as_bytes();
+    KeyId([a, b, c, d])
 }
 
-/// Splits `<name>+<8 hex>+<base64(0x01 ‖ key)>`. Base64 may hold `+`, so only the first two count.
-pub(super) fn split_key(text: &str) -> Result<(&str, KeyId, [u8; 32]), &'static str> {
+/// Writes a key with its type before it, in base64.
+pub(super) fn encode_key(kind: u8, key: &[u8; 32]) -> String {
+    STANDARD.encode([&[kind], key.as_slice()].concat())
+}
+
+/// Splits `<name>+<8 hex>+<base64(type ‖ key)>`. Base64 may hold `+`, so only the first two count.
+pub(super) fn split_key(text: &str, expected: u8) -> Result<(&str, KeyId, [u8; 32]), &'static str> {
     let (name, rest) = text.split_once('+').ok_or("it has no `+`")?;
     let (id, key) = rest.split_once('+').ok_or("it has only one `+`")?;
     let is_lowercase_hex = id
@@ -175,8 +180,11 @@ pub(super) fn split_key(text: &str) -> Result<(&str, KeyId, [u8; 32]), &'static 
     }
     let bytes = STANDARD.decode(key).map_err(|_| "its key is not base64")?;
     let (kind, key) = bytes.split_first().ok_or("its key is empty")?;
-    if *kind != ED25519_TYPE {
-        return Err("it is not an Ed25519 key (type 0x01)");
+    if *kind != expected {
+        return Err(match expected {
+            ED25519_TYPE => "it is not an Ed25519 key (type 0x01)",
+            _ => "it is not the key of a witness (type 0x04)",
+        });
     }
     let key = <[u8; 32]>::try_from(key).map_err(|_| "its key does not have 32 bytes")?;
     Ok((name, KeyId(id_bytes), key))

@@ -3,6 +3,8 @@
 //! A leaf is `SHA-256(0x00 ‖ entry)`, a node `SHA-256(0x01 ‖ left ‖ right)`; the left subtree of `n` leaves is the
 //! largest power of two below `n`. The tree of no leaves has the root `SHA-256("")`.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::model::digest::Sha256;
@@ -73,6 +75,31 @@ impl Accumulator {
         joined
             .reduce(|right, left| node_hash(&left, &right))
             .unwrap_or_else(|| Sha256::of(b""))
+    }
+}
+
+/// The roots of the first leaves of one list that only grows, by size. Cheap when sizes are asked for in order.
+#[derive(Debug, Clone, Default)]
+pub struct Roots {
+    tree: Accumulator,
+    known: BTreeMap<u64, Sha256>,
+}
+
+impl Roots {
+    /// The root of the first `size` leaves; `None` when there are fewer.
+    pub fn at(&mut self, leaves: &[Sha256], size: u64) -> Option<Sha256> {
+        let wanted = leaves.get(..usize::try_from(size).ok()?)?;
+        if let Some(known) = self.known.get(&size) {
+            return Some(*known);
+        }
+        if size < self.tree.size() {
+            self.tree = Accumulator::default();
+        }
+        let have = usize::try_from(self.tree.size()).ok()?;
+        self.tree.extend(wanted.get(have..)?);
+        let root = self.tree.root();
+        self.known.insert(size, root);
+        Some(root)
     }
 }
 
@@ -152,6 +179,16 @@ pub(super) mod tests {
             accumulator.append(leaf_hash(&index.to_be_bytes()));
         }
         assert_eq!((accumulator.size(), accumulator.subtrees.len()), (1023, 10));
+    }
+
+    #[test]
+    fn roots_are_those_of_the_first_leaves_in_any_order() {
+        let leaves: Vec<Sha256> = (0..9_u8).map(|index| leaf_hash(&[index])).collect();
+        let mut roots = Roots::default();
+        for size in [3, 9, 0, 5, 3, 9] {
+            assert_eq!(roots.at(&leaves, size as u64), Some(root(&leaves[..size])));
+        }
+        assert_eq!(roots.at(&leaves, 10), None);
     }
 
     proptest! {

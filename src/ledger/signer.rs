@@ -4,12 +4,12 @@
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use crate::ledger::key::{KeyError, Verifier, encode_key, split_key};
+use crate::ledger::key::{ED25519_TYPE, KeyError, Verifier, encode_key, split_key};
 use crate::ledger::note::{Note, NoteError, NoteSignature};
 use crate::redact::Secret;
 
 /// What a private key begins with.
-const PRIVATE_PREFIX: &str = "PRIVATE+KEY+";
+pub(super) const PRIVATE_PREFIX: &str = "PRIVATE+KEY+";
 
 /// A private key by name: what makes signatures. Shows nothing of it when printed.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Signer {
             .trim_end_matches('\n')
             .strip_prefix(PRIVATE_PREFIX);
         let key = key.ok_or(KeyError::Private("it does not begin with `PRIVATE+KEY+`"))?;
-        let (name, id, seed) = split_key(key).map_err(KeyError::Private)?;
+        let (name, id, seed) = split_key(key, ED25519_TYPE).map_err(KeyError::Private)?;
         let signer = Self::new(name, seed)?;
         if signer.verifier.id() == id {
             Ok(signer)
@@ -52,6 +52,25 @@ impl Signer {
             Err(KeyError::Private(
                 "its key id is not that of its name and key",
             ))
+        }
+    }
+
+    /// Reads private keys, one a line: two while a ledger's key is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When a line is not one, or there are none or more than eight. The error holds nothing of them.
+    pub fn parse_all(text: &Secret<String>) -> Result<Vec<Self>, KeyError> {
+        const MAX_KEYS: usize = 8;
+        let lines = text.expose().lines().filter(|line| !line.trim().is_empty());
+        let keys: Vec<Self> = lines
+            .take(MAX_KEYS + 1)
+            .map(|line| Self::parse(&Secret::new(line.to_owned())))
+            .collect::<Result<_, _>>()?;
+        match keys.len() {
+            0 => Err(KeyError::Private("it is empty")),
+            1..=MAX_KEYS => Ok(keys),
+            _ => Err(KeyError::Private("there are more than eight")),
         }
     }
 
@@ -78,7 +97,7 @@ impl Signer {
     #[must_use]
     pub fn private_key(&self) -> Secret<String> {
         let (name, id) = (self.verifier.name(), self.verifier.id());
-        let key = encode_key(self.seed.expose());
+        let key = encode_key(ED25519_TYPE, self.seed.expose());
         Secret::new(format!("{PRIVATE_PREFIX}{name}+{id}+{key}"))
     }
 

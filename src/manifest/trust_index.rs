@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,10 @@ pub struct TrustIndexSpec {
     /// Grows with each change.
     #[schemars(range(min = 1))]
     pub version: u64,
+    /// From when on nothing is done under it; that of the trust root alone when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub expires: Option<Timestamp>,
     /// The SHA-256 of `trust/root.yaml`.
     pub root: Sha256,
     /// Path and SHA-256 of every governed file.

@@ -10,6 +10,7 @@ use crate::manifest::Manifest;
 use crate::model::id::{
     AttesterName, EngineName, EnvironmentName, GroupName, PrincipalName, RoleName, TopologyName,
 };
+use crate::model::principal::KeyFingerprint;
 
 /// The manifest of the trust root.
 pub type TrustRoot = Manifest<TopologyName, TrustRootSpec>;
@@ -37,6 +38,9 @@ pub struct TrustRootSpec {
     pub attesters: BTreeMap<AttesterName, AttesterSpec>,
     /// The ledger.
     pub ledger: LedgerTrustSpec,
+    /// Keys of principals that were lost, by fingerprint. A revocation is never taken back: the person takes another key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<KeyFingerprint, RevocationSpec>,
 }
 
 /// A person or machine that signs.
@@ -87,10 +91,23 @@ pub struct AttesterSpec {
     pub key: String,
 }
 
+/// Since when a key counts no longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevocationSpec {
+    /// The index in the ledger from which on nothing that the key signed counts. What was recorded before stays valid.
+    pub from: u64,
+    /// Why, in words.
+    pub reason: String,
+}
+
 /// What is trusted about the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LedgerTrustSpec {
     /// The verifier key of the log, as C2SP signed notes write it: `<origin>+<hash>+<base64>`.
     pub key: String,
+    /// The keys of witnesses that cosign it, in the same form. One name is one witness.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub witnesses: BTreeSet<String>,
 }

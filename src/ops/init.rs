@@ -87,7 +87,7 @@ pub fn init(context: &Context, request: &InitRequest) -> Result<InitReport> {
         settings,
         ..context.clone()
     };
-    let signed = trust::sign(&context)?;
+    let signed = trust::sign(&context, None)?;
     let mut names: Vec<String> = files.into_keys().chain(signed.written).collect();
     names.sort();
     names.dedup();

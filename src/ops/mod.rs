@@ -21,3 +21,4 @@ pub mod status;
 pub(crate) mod testing;
 pub mod trust;
 pub mod verify;
+pub mod witness;

@@ -24,7 +24,7 @@ impl Person {
     ///
     /// # Errors
     ///
-    /// When there is no key, or it is nobody's.
+    /// When there is no key, or it is nobody's, or was revoked.
     pub fn of(context: &Context, people: &People) -> Result<Self> {
         let key = context.signing_key()?;
         let public = sign::read_public_key(&key).or_fail(FailureKind::Invalid)?;
@@ -39,6 +39,16 @@ impl Person {
             );
             return Err(failure.hint("an administrator adds it with `promote trust add-key NAME --key FILE`; or name another with `--signing-key`"));
         };
+        if let Some(from) = people.revoked_from(&fingerprint) {
+            let failure = Failure::new(
+                FailureKind::Invalid,
+                format!(
+                    "the key `{}` ({fingerprint}) is revoked from entry {from} of the ledger on",
+                    key.display()
+                ),
+            );
+            return Err(failure.hint("sign with another key of yours; an administrator adds it with `promote trust add-key NAME --key FILE`"));
+        }
         Ok(Self {
             principal,
             fingerprint,

@@ -10,7 +10,7 @@ use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{
     Adoption, Entry, Event, Intent, Judgement, Outcome, Receipt, Registration, Said,
 };
-use crate::model::id::{AttemptId, EngineName, EnvironmentName, PrincipalName};
+use crate::model::id::{AttemptId, EngineName, EnvironmentName};
 use crate::model::label::Label;
 use crate::model::promotion::{Direction, OutcomeKind, Promotion, PromotionId};
 use crate::model::verdict::DecisionResult;
@@ -48,10 +48,10 @@ pub struct State {
     pub slots: Arc<BTreeMap<Slot, SlotState>>,
     /// The promotions that anything was recorded of.
     pub promotions: Arc<BTreeMap<PromotionId, PromotionState>>,
-    /// The statements that were taken or refused: statement and signature file.
-    pub statements: Arc<BTreeSet<(Sha256, Sha256)>>,
-    /// The digests that somebody marked bad, with who and why.
-    pub marked_bad: BTreeMap<TreeDigest, Vec<(PrincipalName, String)>>,
+    /// The statements that were taken or refused: statement and signature file, with the index of the entry.
+    pub statements: Arc<BTreeMap<(Sha256, Sha256), u64>>,
+    /// The digests that somebody marked bad, with the index of the receipt.
+    pub marked_bad: BTreeMap<TreeDigest, Vec<(u64, Receipt)>>,
     /// What else people did.
     pub acts: Arc<Acts>,
 }
@@ -144,12 +144,19 @@ impl State {
             .reduce(|left, right| left.join(&right))
     }
 
+    /// The index of the entry that took a statement with that signature; `None` when there is none.
+    #[must_use]
+    pub fn index_of(&self, receipt: &Receipt) -> Option<u64> {
+        let key = (receipt.statement, receipt.signature);
+        self.statements.get(&key).copied()
+    }
+
     /// Whether a statement was taken or refused, with whichever signature.
     #[must_use]
     pub fn knows_statement(&self, statement: Sha256) -> bool {
         let first = (statement, Sha256::from_bytes([0; 32]));
         let next = self.statements.range(first..).next();
-        next.is_some_and(|(known, _)| *known == statement)
+        next.is_some_and(|((known, _), _)| *known == statement)
     }
 
     /// The adoption in force.
@@ -202,7 +209,7 @@ impl State {
         match &entry.event {
             Event::Adopted(adoption) => self.apply_adoption(index, adoption),
             Event::Registered(registration) => self.apply_registration(index, registration),
-            Event::Received(receipt) => self.apply_receipt(entry.recorded_at, receipt),
+            Event::Received(receipt) => self.apply_receipt(index, entry.recorded_at, receipt),
             Event::Refused {
                 statement,
                 signature,
@@ -210,7 +217,7 @@ impl State {
                 ..
             } => {
                 self.inbox = Some(inbox.clone());
-                self.take_statement(*statement, *signature)
+                self.take_statement(index, *statement, *signature)
             }
             Event::Decided(judgement) => {
                 let promotion = Arc::make_mut(&mut self.promotions)
@@ -286,8 +293,13 @@ impl State {
         Ok(())
     }
 
-    fn apply_receipt(&mut self, time: Timestamp, receipt: &Receipt) -> Result<(), String> {
-        self.take_statement(receipt.statement, receipt.signature)?;
+    fn apply_receipt(
+        &mut self,
+        index: u64,
+        time: Timestamp,
+        receipt: &Receipt,
+    ) -> Result<(), String> {
+        self.take_statement(index, receipt.statement, receipt.signature)?;
         self.inbox = Some(receipt.inbox.clone());
         match &receipt.said {
             Said::Approval(approval) => {
@@ -300,18 +312,22 @@ impl State {
                 self.marked_bad
                     .entry(mark.digest)
                     .or_default()
-                    .push((receipt.signer.clone(), mark.reason.clone()));
+                    .push((index, receipt.clone()));
             }
             Said::Act(act) => Arc::make_mut(&mut self.acts).take(time, act, receipt),
         }
         Ok(())
     }
 
-    fn take_statement(&mut self, statement: Sha256, signature: Sha256) -> Result<(), String> {
-        if Arc::make_mut(&mut self.statements).insert((statement, signature)) {
-            Ok(())
-        } else {
-            Err("the statement is in the ledger already".to_owned())
+    fn take_statement(
+        &mut self,
+        index: u64,
+        statement: Sha256,
+        signature: Sha256,
+    ) -> Result<(), String> {
+        match Arc::make_mut(&mut self.statements).insert((statement, signature), index) {
+            None => Ok(()),
+            Some(_) => Err("the statement is in the ledger already".to_owned()),
         }
     }
 

@@ -86,6 +86,11 @@ pub(crate) const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "a table of changes",
     ),
     (
+        "tests/it/trust_keys.rs",
+        "a_stolen_key_counts_for_nothing_from_the_entry_on_that_is_named",
+        "one story to its end",
+    ),
+    (
         "tests/it/trust.rs",
         "an_entry_about_prod_by_the_engine_of_dev_is_refused_on_reading",
         "one story to its end",

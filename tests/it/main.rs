@@ -39,5 +39,7 @@ mod support;
 mod tampering;
 mod tidy;
 mod trust;
+mod trust_keys;
 mod variants;
 mod watch;
+mod witness;

@@ -104,6 +104,7 @@ impl Reconcile for Fake {
             Ok(Heads {
                 branch: Some(commit(world.branch)),
                 inbox: None,
+                witnesses: None,
                 ledger: Some(world.ledger.to_string()),
             })
         })

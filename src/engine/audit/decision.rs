@@ -69,6 +69,7 @@ impl Auditor<'_> {
         reasons.extend(self.check_version(&inputs));
         reasons.extend(self.check_promotion(&inputs.promotion));
         reasons.extend(self.check_attestations(index, judgement, &inputs));
+        reasons.extend(self.check_witnesses(index, &inputs));
         for reason in reasons {
             self.problem(index, Some(&path), reason);
         }
@@ -96,7 +97,7 @@ impl Auditor<'_> {
         );
         demand(
             &mut reasons,
-            marked_bad(&self.state, promotion.digest) == facts.marked_bad,
+            marked_bad(&self.state, &self.people, promotion.digest) == facts.marked_bad,
             "what was said to be bad is not what the ledger had received",
         );
         let topology = self.governed.last().and_then(|all| all.topology.as_ref());
@@ -115,7 +116,7 @@ impl Auditor<'_> {
             said.as_ref() == Some(&facts.acts),
             "what people did about it is not exactly what the ledger had received",
         );
-        let known = authors(&self.state, promotion.digest);
+        let known = authors(&self.state, &self.people, promotion.digest);
         demand(
             &mut reasons,
             known.0 == facts.version.authors && known.1 == facts.version.has_unknown_author,
@@ -185,7 +186,8 @@ impl Auditor<'_> {
                 && acts::lifters(all()) == inputs.evidence.lifters
         };
         let in_force: Vec<&PolicySpec> = in_force.into_iter().collect();
-        let earlier = self.governed.iter().rev().skip(1);
+        // The one in force may be that which the release was committed under, and then judges twice.
+        let earlier = self.governed.iter().rev();
         let mut earlier =
             earlier.filter_map(|governed| governed.policies.get(&inputs.promotion.environment));
         says(&in_force) || earlier.any(|before| says(&[in_force.as_slice(), &[before]].concat()))

@@ -11,6 +11,7 @@ mod attestation;
 mod decision;
 mod governed;
 mod statement;
+mod witness;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::engine::audit::governed::Governed;
 use crate::engine::book::Book;
 use crate::engine::people::People;
 use crate::engine::record;
+use crate::ledger::merkle::Roots;
 use crate::manifest::layout::{Place, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
@@ -85,6 +87,7 @@ pub fn audit(book: &Book) -> Audit {
         governed: Vec::new(),
         files: BTreeSet::new(),
         rules: 0,
+        roots: Roots::default(),
         audit: Audit::default(),
     };
     for (index, entry) in (0..).zip(book.entries()) {
@@ -108,6 +111,7 @@ struct Auditor<'a> {
     files: BTreeSet<String>,
     /// The newest version of the rules that anything was decided by.
     rules: u32,
+    roots: Roots,
     audit: Audit,
 }
 
@@ -178,7 +182,10 @@ impl Auditor<'_> {
             return;
         };
         self.audit.signatures += 1;
-        let reason = match self.people.verify(claim.namespace, claim.message, &armored) {
+        let reason = match self
+            .people
+            .verify(claim.namespace, claim.message, &armored, index)
+        {
             Ok(signer) if signer.principal != *claim.principal => {
                 format!(
                     "the entry says `{}` signed, and `{}` did",

@@ -186,6 +186,24 @@ fn an_approval_that_nobody_gave_is_noticed() {
     assert_noticed(&organisation, invent, "the approvals are not exactly those");
 }
 
+#[test]
+fn a_release_that_is_made_under_a_policy_that_changed_before_is_judged_by_it() {
+    let organisation = TestOrganisation::new();
+    organisation.reconcile();
+    let policy = organisation
+        .head_files()
+        .remove("policies/qa.yaml")
+        .unwrap();
+    let policy = String::from_utf8(policy).unwrap().replace("0.9", "0.95");
+    organisation.govern(&["ann"], &[("policies/qa.yaml", Some(&policy))]);
+    organisation.reconcile();
+    organisation.register("eve", FIRST, &Made::default());
+    organisation.request("eve", FIRST, "qa");
+    organisation.approve("bob", "qa");
+    organisation.reconcile();
+    assert_eq!(reasons_afresh(&organisation), Vec::<String>::new());
+}
+
 fn reasons_afresh(organisation: &TestOrganisation) -> Vec<String> {
     let mut engine = organisation.observer();
     engine.observe().unwrap();

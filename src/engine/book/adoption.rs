@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::book::{Book, BookError};
 use crate::engine::people::People;
 use crate::engine::record;
-use crate::engine::trust::{self, Candidate, InForce, Signed};
+use crate::engine::trust::{self, Candidate, Expiry, InForce, Signed};
 use crate::manifest::layout::{
     Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, path_of_principal_signature,
 };
@@ -19,13 +19,13 @@ use crate::model::event::{Adoption, Entry, SignatureRef};
 use crate::model::id::PrincipalName;
 
 impl Book {
-    /// Judges an adoption again, from the evidence alone.
+    /// Judges an adoption again, from the evidence alone; the root that it brings, and when that ends.
     pub(super) fn check_adoption(
         &self,
         index: u64,
         adoption: &Adoption,
         entry: &Entry,
-    ) -> Result<TrustRootSpec, BookError> {
+    ) -> Result<(TrustRootSpec, Expiry), BookError> {
         let root = self.load_root(index, adoption.root)?;
         let (index_spec, index_bytes) = self.load_index(index, adoption.index)?;
         let root_bytes = root.source.text.as_bytes();
@@ -60,7 +60,8 @@ impl Book {
             .map_err(|problems| BookError::Adoption { index, problems })?;
         // What was signed decides, not what the engine wrote of it: a version that it made up could let an old one back.
         if judged.as_ref() == Some(adoption) {
-            Ok(root.value.spec)
+            let expiry = Expiry::of(&root.value.spec, &index_spec);
+            Ok((root.value.spec, expiry))
         } else {
             Err(BookError::Misstated { index })
         }
@@ -108,7 +109,7 @@ impl Book {
         {
             let evidence = record::signature_path(sha256, "yaml", &signature.key);
             let armored = self.evidence(index, signature.sha256, &evidence)?;
-            let signer = people.verify(TRUST_NAMESPACE, bytes, &armored).ok();
+            let signer = people.verify(TRUST_NAMESPACE, bytes, &armored, index).ok();
             let signer = signer.filter(|signer| {
                 let named = path_of_principal_signature(path, &signer.principal);
                 signer.key == signature.key && file.as_str() == named

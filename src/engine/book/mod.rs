@@ -10,10 +10,11 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::attest::engine_key::EnginePublicKey;
 use crate::diagnostic::Diagnostic;
 use crate::engine::record::{self, RecordError, TrustedEngine};
-use crate::engine::trust::TrustProblem;
+use crate::engine::trust::{Expiry, TrustProblem};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::key::{KeyError, Verifier};
 use crate::ledger::log::{LedgerError, Log};
+use crate::ledger::note::Note;
 use crate::ledger::store::{Head, Store, StoreError};
 use crate::manifest::layout::{Place, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
@@ -64,6 +65,14 @@ pub enum BookError {
         /// What it lacks.
         problems: Vec<TrustProblem>,
     },
+    /// It was recorded when what was in force had ended.
+    #[error("entry {index} was recorded when nothing might be done: {expiry}")]
+    Expired {
+        /// The entry's index.
+        index: u64,
+        /// What had ended.
+        expiry: Expiry,
+    },
     /// An adoption says something else than the files that it names.
     #[error("entry {index} adopts other than what its evidence says")]
     Misstated {
@@ -92,6 +101,7 @@ pub struct Book {
     entries: Vec<Entry>,
     state: State,
     root: Option<Arc<TrustRootSpec>>,
+    expiry: Option<Expiry>,
 }
 
 impl Book {
@@ -110,17 +120,25 @@ impl Book {
         let first = first_root(store.as_mut())?;
         let root = first.as_ref().or(start).ok_or(BookError::NoRoot)?;
         let verifier: Verifier = root.ledger.key.parse()?;
-        let log = Log::open(store, verifier, None)?;
-        let seen = seen.and_then(|seen| Checkpoint::open(seen, log.verifier()).ok());
-        let seen = seen.filter(|seen| log.check_pinned(seen).is_ok());
+        let log = Log::open_for_now(store, verifier)?;
+        let verified = seen.map_or(0, |seen| covered(seen, &log));
         let mut book = Self {
-            verified: seen.map_or(0, |seen| seen.size),
+            verified,
             log,
             entries: Vec::new(),
             state: State::default(),
             root: None,
+            expiry: None,
         };
         book.fold()?;
+        // Which key had to sign what was seen is known only now.
+        let is_signed = seen.is_some_and(|seen| book.log.keys().open(seen).is_ok());
+        if verified > 0 && !is_signed {
+            book.verified = 0;
+            (book.entries, book.state) = (Vec::new(), State::default());
+            (book.root, book.expiry) = (None, None);
+            book.fold()?;
+        }
         Ok(book)
     }
 
@@ -130,7 +148,7 @@ impl Book {
     ///
     /// When it is not to be believed, or what was read before is no longer there.
     pub fn refresh(&mut self) -> Result<(), BookError> {
-        self.log.refresh()?;
+        self.log.refresh_for_now()?;
         self.fold()
     }
 
@@ -161,6 +179,12 @@ impl Book {
     #[must_use]
     pub const fn root(&self) -> Option<&Arc<TrustRootSpec>> {
         self.root.as_ref()
+    }
+
+    /// When what is in force ends; `None` while the ledger is empty.
+    #[must_use]
+    pub const fn expiry(&self) -> Option<Expiry> {
+        self.expiry
     }
 
     /// A piece of evidence, checked against its hash.
@@ -200,7 +224,7 @@ impl Book {
                 }
             }
         }
-        Ok(())
+        Ok(self.log.settle()?)
     }
 
     fn open_lines(&self, from: usize) -> Result<Vec<Result<Entry, BookError>>, BookError> {
@@ -240,13 +264,32 @@ impl Book {
 
     fn take(&mut self, entry: Entry) -> Result<(), BookError> {
         let index = self.state.size;
+        let expiry = self
+            .expiry
+            .filter(|expiry| !expiry.lets(&entry.event, entry.recorded_at));
+        if let Some(expiry) = expiry {
+            return Err(BookError::Expired { index, expiry });
+        }
         if let Event::Adopted(adoption) = &entry.event {
-            self.root = Some(Arc::new(self.check_adoption(index, adoption, &entry)?));
+            let (root, expiry) = self.check_adoption(index, adoption, &entry)?;
+            // The entry that brings a new key is the last one that the key before it signs the head of.
+            self.log
+                .follow_key(index.saturating_add(2), root.ledger.key.parse()?);
+            self.root = Some(Arc::new(root));
+            self.expiry = Some(expiry);
         }
         self.state.apply(&entry)?;
         self.entries.push(entry);
         Ok(())
     }
+}
+
+/// How many of the first entries a checkpoint covers that was kept, if the ledger goes on from it.
+fn covered(seen: &[u8], log: &Log) -> u64 {
+    let seen = Note::parse(seen).ok();
+    let seen = seen.and_then(|note| Checkpoint::parse(note.text()).ok());
+    let seen = seen.filter(|seen| log.check_pinned(seen).is_ok());
+    seen.map_or(0, |seen| seen.size)
 }
 
 /// The engines that a trust root trusts; keys that cannot be read are nobody's.

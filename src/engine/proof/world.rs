@@ -308,7 +308,7 @@ impl World {
         let labels = self.labels();
         let known = labels.get(promotion.digest);
         let target = self.targets[&promotion.slot.workspace].facts.clone();
-        let (authors, has_unknown_author) = authors(&self.state, promotion.digest);
+        let (authors, has_unknown_author) = authors(&self.state, &self.people, promotion.digest);
         let said = (known.map(|known| &known.label), &target);
         Evidence {
             now: self.now,
@@ -332,7 +332,7 @@ impl World {
             held: held(&self.state, &self.targets, promotion),
             freezes: BTreeMap::new(),
             champion: None,
-            marked_bad: marked_bad(&self.state, promotion.digest),
+            marked_bad: marked_bad(&self.state, &self.people, promotion.digest),
             request: RequestFacts {
                 commit: String::new(),
                 commit_signature: SignatureFacts::Missing,
@@ -340,6 +340,7 @@ impl World {
                 committers: BTreeSet::new(),
             },
             attestations: Vec::new(),
+            witnessed: None,
             acts: acts::facts(&self.state, &self.people, &self.topology, promotion, said),
             bypass: None,
             lifters: BTreeSet::new(),

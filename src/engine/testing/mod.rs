@@ -24,6 +24,7 @@ use crate::attest::ssh::commit::GIT_NAMESPACE;
 use crate::attest::ssh::sign;
 use crate::clock::{Clock as _, ManualClock};
 use crate::config::Environment;
+use crate::engine::error::EngineError;
 use crate::engine::reconcile::RunReport;
 pub(crate) use crate::engine::testing::versions::Made;
 use crate::engine::{Engine, Keys, Places};
@@ -128,11 +129,21 @@ impl TestOrganisation {
 
     /// An engine that acts for all environments.
     pub(crate) fn engine(&self) -> Engine {
+        self.engine_with(&[&self.log_key])
+    }
+
+    /// An engine that has these keys of the ledger.
+    pub(crate) fn engine_with(&self, log: &[&Secret<String>]) -> Engine {
         let keys = Keys {
             engine: EngineKey::from_pem(&self.engine_pem).unwrap(),
-            log: Signer::parse(&self.log_key).unwrap(),
+            log: log.iter().map(|key| Signer::parse(key).unwrap()).collect(),
         };
         self.build(Some(keys))
+    }
+
+    /// The key that the ledger begins with.
+    pub(crate) const fn log_key(&self) -> &Secret<String> {
+        &self.log_key
     }
 
     /// An engine that only looks.
@@ -159,8 +170,7 @@ impl TestOrganisation {
 
     /// Runs an engine once, over all environments.
     pub(crate) fn reconcile(&self) -> RunReport {
-        let mut engine = self.engine();
-        block_on(async move { engine.reconcile(&std::collections::BTreeSet::new()).await }).unwrap()
+        run(self.engine()).unwrap()
     }
 
     /// The time.
@@ -248,6 +258,11 @@ impl TestOrganisation {
     }
 }
 
+/// Runs an engine once, over all environments.
+pub(crate) fn run(mut engine: Engine) -> Result<RunReport, EngineError> {
+    block_on(async move { engine.reconcile(&std::collections::BTreeSet::new()).await })
+}
+
 /// Waits for a future, with all that adapters need.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
@@ -263,4 +278,12 @@ pub(crate) fn yaml(value: &Value) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod expiry;
+#[cfg(test)]
+mod revocation;
+#[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod witness;

@@ -9,8 +9,10 @@ use crate::engine::testing::{LedgerAt, MAIN, PEOPLE, TestOrganisation, yaml};
 use crate::fs::durable;
 use crate::ledger::signer::Signer;
 use crate::manifest::layout::{
-    TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
+    Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
 };
+use crate::manifest::parsed::parse_manifest;
+use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::model::approval::TRUST_NAMESPACE;
 use crate::model::digest::Sha256;
 
@@ -25,12 +27,42 @@ impl TestOrganisation {
 
     /// Changes governed files and has the index signed by `signers`, whose first commits.
     pub(crate) fn govern(&self, signers: &[&str], changes: &[(&str, Option<&str>)]) {
+        self.govern_until(signers, changes, None);
+    }
+
+    /// The same, with an index that ends.
+    pub(crate) fn govern_until(
+        &self,
+        signers: &[&str],
+        changes: &[(&str, Option<&str>)],
+        expires: Option<&str>,
+    ) {
         let changes = changes.iter().map(|(path, text)| {
             let bytes = text.map(|text| text.as_bytes().to_vec());
             ((*path).to_owned(), bytes)
         });
         let mut changes: BTreeMap<String, Option<Vec<u8>>> = changes.collect();
-        changes.extend(self.signed_index(&changes, signers));
+        changes.extend(self.signed_index(&changes, signers, expires));
+        self.commit(signers.first().unwrap(), MAIN, &changes);
+    }
+
+    /// Changes the trust root, which grows by one version; `signers` sign it and its index, and the first commits.
+    pub(crate) fn change_root(&self, signers: &[&str], change: impl FnOnce(&mut TrustRootSpec)) {
+        let bytes = self.head_files().remove(TRUST_ROOT_PATH).unwrap();
+        let document = parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &bytes);
+        let mut root = document.unwrap().value;
+        root.spec.version += 1;
+        change(&mut root.spec);
+        let root = serde_yaml::to_string(&root).unwrap().into_bytes();
+        let stale = self.head_files().into_keys();
+        let stale = stale.filter(|path| path.starts_with(&format!("{TRUST_ROOT_PATH}.")));
+        let mut changes: BTreeMap<_, _> = stale.map(|path| (path, None)).collect();
+        for who in signers {
+            let path = path_of_principal_signature(TRUST_ROOT_PATH, &who.parse().unwrap());
+            changes.insert(path, Some(self.sign(who, TRUST_NAMESPACE, &root)));
+        }
+        changes.insert(TRUST_ROOT_PATH.to_owned(), Some(root));
+        changes.extend(self.signed_index(&changes, signers, None));
         self.commit(signers.first().unwrap(), MAIN, &changes);
     }
 
@@ -78,7 +110,7 @@ impl TestOrganisation {
             files.insert(path, Some(self.sign(who, TRUST_NAMESPACE, &root)));
         }
         files.insert(TRUST_ROOT_PATH.to_owned(), Some(root));
-        files.extend(self.signed_index(&files, &["ann", "sue"]));
+        files.extend(self.signed_index(&files, &["ann", "sue"], None));
         self.commit("ann", MAIN, &files);
     }
 
@@ -122,6 +154,7 @@ impl TestOrganisation {
         &self,
         changes: &BTreeMap<String, Option<Vec<u8>>>,
         signers: &[&str],
+        expires: Option<&str>,
     ) -> BTreeMap<String, Option<Vec<u8>>> {
         let mut files = self.head_files();
         let mut index = BTreeMap::new();
@@ -137,9 +170,13 @@ impl TestOrganisation {
             .map(|(path, bytes)| (path, Sha256::of(bytes)))
             .collect();
         let version = self.index_version() + 1;
+        let mut spec = json!({ "version": version, "root": Sha256::of(files.get(TRUST_ROOT_PATH).unwrap()), "files": pins });
+        if let Some(expires) = expires {
+            spec["expires"] = expires.into();
+        }
         let bytes = yaml(&json!({
             "apiVersion": "promote.dev/v1alpha1", "kind": "TrustIndex", "metadata": { "name": "wildlife" },
-            "spec": { "version": version, "root": Sha256::of(files.get(TRUST_ROOT_PATH).unwrap()), "files": pins },
+            "spec": spec,
         }));
         for path in files
             .keys()

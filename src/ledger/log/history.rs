@@ -1,8 +1,8 @@
 //! Entries that were checked, and the checkpoint that covers them. Knows no store.
 
 use crate::ledger::checkpoint::Checkpoint;
-use crate::ledger::key::Verifier;
 use crate::ledger::log::LedgerError;
+use crate::ledger::log::keys::{LogKeys, Opened};
 use crate::ledger::merkle::{Accumulator, leaf_hash};
 use crate::ledger::store::Head;
 use crate::model::digest::Sha256;
@@ -58,29 +58,35 @@ impl History {
         tree.root()
     }
 
-    /// Takes the entries that follow, if the head's checkpoint agrees with all that is then known.
+    /// Takes the entries that follow, if the head's checkpoint agrees with all that is then known. Says whether a known
+    /// key has signed that.
     pub(super) fn continue_with(
         &mut self,
         lines: Vec<Vec<u8>>,
         head: &Head,
-        verifier: &Verifier,
-    ) -> Result<(), LedgerError> {
+        keys: &LogKeys,
+    ) -> Result<bool, LedgerError> {
         let leaves: Vec<_> = lines.iter().map(|line| leaf_hash(line)).collect();
-        let checked = self.check(&leaves, head, verifier)?;
+        let checked = self.check(&leaves, head, keys)?;
         self.entries.extend(lines);
         self.leaves.extend(leaves);
-        if let Some((tree, checkpoint)) = checked {
-            self.set_checkpoint(tree, checkpoint);
-        }
-        Ok(())
+        let Some((tree, opened)) = checked else {
+            return Ok(true);
+        };
+        let (checkpoint, is_proven) = match opened {
+            Opened::Proven(checkpoint) => (checkpoint, true),
+            Opened::Unproven(checkpoint) => (checkpoint, false),
+        };
+        self.set_checkpoint(tree, checkpoint);
+        Ok(is_proven)
     }
 
     fn check(
         &self,
         new: &[Sha256],
         head: &Head,
-        verifier: &Verifier,
-    ) -> Result<Option<(Accumulator, Checkpoint)>, LedgerError> {
+        keys: &LogKeys,
+    ) -> Result<Option<(Accumulator, Opened)>, LedgerError> {
         let entries = self.size() + new.len() as u64;
         let Some(bytes) = &head.checkpoint else {
             return match (&self.checkpoint, entries) {
@@ -89,7 +95,8 @@ impl History {
                 (None, entries) => Err(LedgerError::NoCheckpoint { entries }),
             };
         };
-        let checkpoint = Checkpoint::open(bytes, verifier)?;
+        let opened = keys.open_for_now(bytes)?;
+        let (Opened::Proven(checkpoint) | Opened::Unproven(checkpoint)) = &opened;
         let covered = checkpoint.size;
         if covered > entries {
             return Err(LedgerError::CutShort { covered, entries });
@@ -105,7 +112,7 @@ impl History {
             .take(count(grown))
             .for_each(|leaf| tree.append(*leaf));
         if tree.root() == checkpoint.root {
-            Ok(Some((tree, checkpoint)))
+            Ok(Some((tree, opened)))
         } else if self.checkpoint.is_none() {
             Err(LedgerError::Root { size: covered })
         } else {

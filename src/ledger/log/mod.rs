@@ -5,6 +5,7 @@
 //! checkpoint are therefore never right.
 
 mod history;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,6 +13,7 @@ use std::ops::Range;
 use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
 use crate::ledger::key::Verifier;
 use crate::ledger::log::history::History;
+pub use crate::ledger::log::keys::LogKeys;
 use crate::ledger::signer::Signer;
 use crate::ledger::store::{Batch, Head, LINES_PER_FILE, Store, StoreError};
 use crate::model::digest::Sha256;
@@ -66,7 +68,7 @@ pub enum LedgerError {
     /// There is no private key here.
     #[error("the ledger was opened without its private key, so nothing can be added")]
     ReadOnly,
-    /// The private key is that of another ledger.
+    /// The private key is that of another ledger, or one that was replaced.
     #[error("the private key belongs to `{found}`, and the ledger's verifier key is `{expected}`")]
     WrongKey {
         /// The verifier key of the private key.
@@ -88,46 +90,83 @@ impl LedgerError {
 #[derive(Debug)]
 pub struct Log {
     store: Box<dyn Store>,
-    verifier: Verifier,
-    signer: Option<Signer>,
+    keys: LogKeys,
+    signers: Vec<Signer>,
     head: Head,
     history: History,
+    /// Whether the key that counts has signed the checkpoint; see [`Log::settle`].
+    is_proven: bool,
 }
 
 impl Log {
-    /// Reads a ledger whole, and checks its checkpoint against its entries. Without `signer` it can only be read.
+    /// Reads a ledger whole whose key was never replaced, and checks its checkpoint against its entries. Without `signer`
+    /// it can only be read.
     ///
     /// # Errors
     ///
     /// When it cannot be read, was changed or cut short, or the keys do not belong together.
     pub fn open(
-        mut store: Box<dyn Store>,
+        store: Box<dyn Store>,
         verifier: Verifier,
         signer: Option<Signer>,
     ) -> Result<Self, LedgerError> {
-        if let Some(signer) = signer
-            .as_ref()
-            .filter(|signer| *signer.verifier() != verifier)
-        {
+        let wrong = signer.iter().find(|signer| *signer.verifier() != verifier);
+        if let Some(signer) = wrong {
             let (found, expected) = (signer.verifier().to_string(), verifier.to_string());
             return Err(LedgerError::WrongKey { found, expected });
         }
+        let mut log = Self::open_for_now(store, verifier)?;
+        log.settle()?;
+        log.signers.extend(signer);
+        Ok(log)
+    }
+
+    /// As [`Log::open`], for who then reads the entries, tells of every key that they bring with [`Log::follow_key`], and
+    /// ends with [`Log::settle`]. Until that nothing says that the checkpoint is the ledger's own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::open`].
+    pub fn open_for_now(mut store: Box<dyn Store>, first: Verifier) -> Result<Self, LedgerError> {
+        let keys = LogKeys::from(first);
         let head = store.head()?;
         let lines = store.read(&head, 0)?;
         let mut history = History::default();
-        history.continue_with(lines, &head, &verifier)?;
+        let is_proven = history.continue_with(lines, &head, &keys)?;
         Ok(Self {
             store,
-            verifier,
-            signer,
+            keys,
+            signers: Vec::new(),
             head,
             history,
+            is_proven,
         })
     }
 
-    /// Lets the ledger be added to.
+    /// Lets another key sign: `from` is the smallest checkpoint that it signs.
+    pub fn follow_key(&mut self, from: u64, key: Verifier) {
+        if *self.keys.newest() != key {
+            self.keys.rotate(from, key);
+            self.is_proven = false;
+        }
+    }
+
+    /// Checks that the key that counts for its size has signed the checkpoint, now that the keys are known.
+    ///
+    /// # Errors
+    ///
+    /// When it has not: the ledger is then not to be believed, whatever else holds.
+    pub fn settle(&mut self) -> Result<(), LedgerError> {
+        if let Some(bytes) = self.head.checkpoint.as_ref().filter(|_| !self.is_proven) {
+            self.keys.open(bytes)?;
+        }
+        self.is_proven = true;
+        Ok(())
+    }
+
+    /// Lets the ledger be added to. Of several keys the one that counts signs.
     pub fn sign_with(&mut self, signer: Signer) {
-        self.signer = Some(signer);
+        self.signers.push(signer);
     }
 
     /// Names what was read or written last; empty before the first entry of some stores.
@@ -145,10 +184,16 @@ impl Log {
         Ok(self.store.head()?.revision)
     }
 
-    /// The key that checkpoints are verified with.
+    /// The key that signs checkpoints from now on; all keys of a ledger have its name.
     #[must_use]
-    pub const fn verifier(&self) -> &Verifier {
-        &self.verifier
+    pub fn verifier(&self) -> &Verifier {
+        self.keys.newest()
+    }
+
+    /// The keys that sign checkpoints, by size.
+    #[must_use]
+    pub const fn keys(&self) -> &LogKeys {
+        &self.keys
     }
 
     /// All entries, in order.
@@ -200,6 +245,17 @@ impl Log {
     ///
     /// [`LedgerError::Rewritten`] when what was seen before is no longer there; others as for [`Log::open`].
     pub fn refresh(&mut self) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
+        let new = self.refresh_for_now()?;
+        self.settle()?;
+        Ok(new)
+    }
+
+    /// As [`Log::refresh`], for who then does as after [`Log::open_for_now`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::refresh`].
+    pub fn refresh_for_now(&mut self) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
         let head = self.store.head()?;
         if head.revision == self.head.revision {
             return Ok(Vec::new());
@@ -218,8 +274,7 @@ impl Log {
             }
         }
         let new: Vec<_> = lines.collect();
-        self.history
-            .continue_with(new.clone(), &head, &self.verifier)?;
+        self.is_proven = self.history.continue_with(new.clone(), &head, &self.keys)?;
         self.head = head;
         Ok((known..).zip(new).collect())
     }
@@ -240,9 +295,9 @@ impl Log {
     ) -> Result<Range<u64>, LedgerError> {
         if self.history.checkpoint().is_none() {
             self.sign()?;
-        } else if self.signer.is_none() {
-            return Err(LedgerError::ReadOnly);
         }
+        // Before anything is stored: entries that only a key that is not here may sign are somebody else's to add.
+        self.signer_for(self.history.size() + lines.len() as u64)?;
         let first = self.history.size();
         let batch = Batch {
             lines,
@@ -267,7 +322,7 @@ impl Log {
     ///
     /// When there is no private key, or the store fails or has another head by now.
     pub fn sign(&mut self) -> Result<(), LedgerError> {
-        let signer = self.signer.as_ref().ok_or(LedgerError::ReadOnly)?;
+        let signer = self.signer_for(self.history.size())?;
         if self.history.checkpoint().is_some() && self.history.unsigned() == 0 {
             return Ok(());
         }
@@ -279,6 +334,23 @@ impl Log {
         self.head = self.store.append(&self.head, &batch)?;
         self.history.set_checkpoint(tree, checkpoint);
         Ok(())
+    }
+
+    /// The private key that signs a checkpoint of that many entries.
+    fn signer_for(&self, size: u64) -> Result<&Signer, LedgerError> {
+        let key = self.keys.at(size);
+        let mut signers = self.signers.iter();
+        match (
+            signers.find(|signer| signer.verifier() == key),
+            self.signers.last(),
+        ) {
+            (Some(signer), _) => Ok(signer),
+            (None, Some(other)) => Err(LedgerError::WrongKey {
+                found: other.verifier().to_string(),
+                expected: key.to_string(),
+            }),
+            (None, None) => Err(LedgerError::ReadOnly),
+        }
     }
 
     /// Checks that this ledger continues a checkpoint that was kept elsewhere: what tells a ledger that was cut short,
@@ -294,11 +366,11 @@ impl Log {
                 reason,
             })
         };
-        if pinned.origin != self.verifier.name() {
+        let name = self.keys.newest().name();
+        if pinned.origin != name {
             return refuse(format!(
                 "that is of `{}`, this of `{}`",
-                pinned.origin,
-                self.verifier.name()
+                pinned.origin, name
             ));
         }
         let covered = self

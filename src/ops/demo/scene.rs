@@ -157,7 +157,7 @@ impl<'a> Scene<'a> {
 
     pub(super) fn sign_trust(&mut self) -> Result<()> {
         let ada = self.context_of(Person::Ada);
-        let signed = sign_trust(&ada)?;
+        let signed = sign_trust(&ada, None)?;
         commit_signed(&ada)?;
         self.say(
             "ada",

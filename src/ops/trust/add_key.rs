@@ -7,10 +7,9 @@ use crate::attest::ssh::sign;
 use crate::context::Context;
 use crate::engine::people::People;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
-use crate::manifest::layout::TRUST_ROOT_PATH;
 use crate::manifest::trust_root::{PrincipalSpec, TrustRootSpec};
 use crate::model::id::{GroupName, PrincipalName};
-use crate::ops::trust::files::{read_root, remove_stale_signatures, work_tree, write};
+use crate::ops::trust::files::{read_root, work_tree, write_root};
 
 /// A principal to add, or a key to add to one.
 #[derive(Debug, Clone)]
@@ -47,6 +46,12 @@ pub fn add_key(context: &Context, new: &NewKey) -> Result<Vec<String>> {
             format!("the key is `{owner}`'s already; a key belongs to one person"),
         ));
     }
+    if let Some(from) = People::of(&root.spec).revoked_from(&key.fingerprint()) {
+        return Err(Failure::new(
+            FailureKind::Invalid,
+            format!("the key is revoked from entry {from} of the ledger on; make another"),
+        ));
+    }
     add_principal(&mut root.spec, new, &key);
     for group in new.groups.iter().chain(&new.leave) {
         if !root.spec.groups.contains_key(group) {
@@ -62,19 +67,7 @@ pub fn add_key(context: &Context, new: &NewKey) -> Result<Vec<String>> {
             group.insert(new.principal.clone());
         }
     }
-    root.spec.version += 1;
-    let text = serde_yaml::to_string(&root).or_fail(FailureKind::Internal)?;
-    write(&tree, TRUST_ROOT_PATH, text.as_bytes())?;
-    let people = People::of(&root.spec);
-    let mut written = vec![TRUST_ROOT_PATH.to_owned()];
-    written.extend(remove_stale_signatures(
-        &tree,
-        &root.spec,
-        &people,
-        TRUST_ROOT_PATH,
-        text.as_bytes(),
-    )?);
-    Ok(written)
+    write_root(&tree, &mut root)
 }
 
 fn add_principal(root: &mut TrustRootSpec, new: &NewKey, key: &SshPublicKey) {

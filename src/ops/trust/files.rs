@@ -77,6 +77,24 @@ pub(super) fn governed_files(tree: &Path) -> Result<BTreeMap<TreePath, Sha256>> 
     Ok(files)
 }
 
+/// Writes a changed trust root as its next version, and removes the signatures of the one before. Returns the paths of
+/// what was written or removed.
+pub(super) fn write_root(tree: &Path, root: &mut TrustRoot) -> Result<Vec<String>> {
+    root.spec.version = root.spec.version.checked_add(1).ok_or_else(|| {
+        Failure::new(
+            FailureKind::Invalid,
+            "`trust/root.yaml` has the greatest version that there can be",
+        )
+    })?;
+    let text = serde_yaml::to_string(&*root).or_fail(FailureKind::Internal)?;
+    write(tree, TRUST_ROOT_PATH, text.as_bytes())?;
+    let people = People::of(&root.spec);
+    let bytes = text.as_bytes();
+    let removed = remove_stale_signatures(tree, &root.spec, &people, TRUST_ROOT_PATH, bytes)?;
+    let written = std::iter::once(TRUST_ROOT_PATH.to_owned());
+    Ok(written.chain(removed).collect())
+}
+
 /// Removes signatures that no longer fit, so that nobody takes them for signatures of the new bytes.
 pub(super) fn remove_stale_signatures(
     tree: &Path,
@@ -88,8 +106,12 @@ pub(super) fn remove_stale_signatures(
     let mut removed = Vec::new();
     for principal in root.principals.keys() {
         let file = path_of_principal_signature(path, principal);
-        let is_stale = read(tree, &file)?
-            .is_some_and(|armored| people.verify(TRUST_NAMESPACE, bytes, &armored).is_err());
+        // No ledger is so long that it could be before a revocation: what is signed now comes after.
+        let is_stale = read(tree, &file)?.is_some_and(|armored| {
+            people
+                .verify(TRUST_NAMESPACE, bytes, &armored, u64::MAX)
+                .is_err()
+        });
         if is_stale {
             durable::remove_file(&tree.join(&file))
                 .map_err(|error| cannot_use(&tree.join(&file), &error))?;

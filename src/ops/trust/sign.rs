@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::attest::ssh::allowed_signers::{self, AllowedSigner};
@@ -23,6 +24,7 @@ use crate::model::approval::{
 };
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::id::PrincipalName;
+use crate::model::period::Period;
 use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::person::Person;
 use crate::ops::trust::files::{
@@ -45,12 +47,13 @@ pub struct SignReport {
 }
 
 /// Pins the governed files of the work tree in the trust index, and signs it with the person's key; signs the trust root
-/// too when the person may and has not.
+/// too when the person may and has not. `valid_for` says how long the index counts; without it one that ended or ends is
+/// renewed only as it is.
 ///
 /// # Errors
 ///
 /// When there is no work tree, the files are not valid, or the person's key is nobody's.
-pub fn sign(context: &Context) -> Result<SignReport> {
+pub fn sign(context: &Context, valid_for: Option<Period>) -> Result<SignReport> {
     let tree = work_tree(context)?;
     let (root, root_bytes) = read_root(&tree)?;
     let people = People::of(&root.spec);
@@ -69,7 +72,9 @@ pub fn sign(context: &Context) -> Result<SignReport> {
     if may_sign_root {
         written.extend(sign(TRUST_ROOT_PATH, &root_bytes)?);
     }
-    let index = renew_index(&tree, &root, &people, Sha256::of(&root_bytes))?;
+    let expires = valid_for.map(|period| context.clock.now().saturating_add(period.duration()));
+    let expires = expires.transpose().or_fail(FailureKind::Usage)?;
+    let index = renew_index(&tree, &root, Sha256::of(&root_bytes), expires)?;
     written.extend(index.written);
     written.extend(sign(TRUST_INDEX_PATH, &index.bytes)?);
     Ok(SignReport {
@@ -91,14 +96,19 @@ struct Index {
 fn renew_index(
     tree: &Path,
     root: &TrustRoot,
-    people: &People,
     root_sha256: Sha256,
+    expires: Option<Timestamp>,
 ) -> Result<Index> {
     let files = governed_files(tree)?;
     let old = read_index(tree)?;
     let before = old.as_ref().map(|(index, _)| index.spec.files.clone());
     let changed = changed_paths(&before.unwrap_or_default(), &files);
-    let is_current = |index: &TrustIndex| changed.is_empty() && index.spec.root == root_sha256;
+    let is_current = |index: &TrustIndex| {
+        changed.is_empty() && index.spec.root == root_sha256 && expires.is_none()
+    };
+    let expires = expires.or(old.as_ref().and_then(|(index, _)| index.spec.expires));
+    // Whole seconds, so that people can read it.
+    let expires = expires.and_then(|at| Timestamp::from_second(at.as_second()).ok());
     let version = match old {
         Some((index, bytes)) if is_current(&index) => {
             return Ok(Index {
@@ -107,10 +117,17 @@ fn renew_index(
                 changed,
             });
         }
-        Some((index, _)) => index.spec.version + 1,
+        Some((index, _)) => index.spec.version.saturating_add(1),
         None => 1,
     };
-    let bytes = render_index(root, version, root_sha256, files)?;
+    let spec = TrustIndexSpec {
+        version,
+        expires,
+        root: root_sha256,
+        files,
+    };
+    let bytes = render_index(root, spec)?;
+    let people = &People::of(&root.spec);
     write(tree, TRUST_INDEX_PATH, &bytes)?;
     let mut written = vec![TRUST_INDEX_PATH.to_owned()];
     written.extend(remove_stale_signatures(
@@ -210,12 +227,7 @@ pub fn allowed_signers(root: &TrustRootSpec) -> String {
     allowed_signers::render(&signers)
 }
 
-fn render_index(
-    root: &TrustRoot,
-    version: u64,
-    sha256: Sha256,
-    files: BTreeMap<TreePath, Sha256>,
-) -> Result<Vec<u8>> {
+fn render_index(root: &TrustRoot, spec: TrustIndexSpec) -> Result<Vec<u8>> {
     let index = Manifest {
         api_version: API_VERSION.to_owned(),
         kind: "TrustIndex".to_owned(),
@@ -223,11 +235,7 @@ fn render_index(
             name: root.metadata.name.clone(),
             description: None,
         },
-        spec: TrustIndexSpec {
-            version,
-            root: sha256,
-            files,
-        },
+        spec,
     };
     Ok(serde_yaml::to_string(&index)
         .or_fail(FailureKind::Internal)?
@@ -246,7 +254,7 @@ fn add_signature(
     let file = path_of_principal_signature(path, &person.principal);
     // With this very key: another one of the person's may be new, and not count yet.
     let is_ours = |armored: Vec<u8>| {
-        let signer = people.verify(TRUST_NAMESPACE, bytes, &armored);
+        let signer = people.verify(TRUST_NAMESPACE, bytes, &armored, u64::MAX);
         signer.is_ok_and(|signer| signer.key == person.fingerprint)
     };
     if read(tree, &file)?.is_some_and(is_ours) {

@@ -18,7 +18,7 @@ pub struct TrustReport {
     pub index_version: Option<u64>,
     /// The commit that governed files are read from.
     pub commit: Option<String>,
-    /// When the trust root expires.
+    /// When the trust root or the index expires, whichever is first.
     pub expires: Option<Timestamp>,
     /// The governed files of the head that differ from those in force.
     pub changed: Vec<ChangedFile>,
@@ -73,7 +73,7 @@ pub fn status(context: &Context) -> Result<TrustReport> {
         root_version: adoption.map(|adoption| adoption.root_version),
         index_version: adoption.map(|adoption| adoption.index_version),
         commit: adoption.map(|adoption| adoption.commit.clone()),
-        expires: Some(world.root.expires),
+        expires: Some(world.expiry.at),
         changed: changed.collect(),
         problems: world
             .not_adopted

@@ -1,21 +1,26 @@
 //! `promote verify`: the ledger checked by somebody who trusts nobody.
 
+mod witness;
+
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::engine::audit::{self, Audit, Problem};
 use crate::engine::book::{Book, BookError};
 use crate::engine::error::EngineError;
+use crate::engine::witness::Notes;
 use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
-use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::log::LedgerError;
 use crate::ledger::store::StoreError;
 use crate::ledger::store::directory::DirectoryStore;
 use crate::model::digest::Sha256;
 use crate::model::event::Event;
+use crate::model::period::Period;
+pub use crate::ops::verify::witness::Cosigned;
 
 /// The largest checkpoint that is read, in bytes: room for many cosignatures.
 const MAX_CHECKPOINT_BYTES: usize = 64 << 10;
@@ -33,6 +38,10 @@ pub struct VerifyRequest {
     pub write_checkpoint: Option<PathBuf>,
     /// The SHA-256 that the first trust root must have.
     pub root: Option<Sha256>,
+    /// How many witnesses must have cosigned the ledger.
+    pub witnesses: usize,
+    /// How old the cosignature of each of them may be.
+    pub max_age: Option<Period>,
 }
 
 /// What was checked, and what came of it.
@@ -51,6 +60,8 @@ pub struct VerifyReport {
     pub checkpoint: Option<Head>,
     /// Whether something kept elsewhere says how new the ledger must be at least.
     pub freshness: Freshness,
+    /// What the witnesses of the trust root have cosigned of this ledger.
+    pub witnesses: Vec<Cosigned>,
     /// Counts and problems.
     #[serde(flatten)]
     pub audit: Audit,
@@ -104,9 +115,14 @@ pub enum Freshness {
 pub fn verify(context: &Context, request: &VerifyRequest) -> Result<VerifyReport> {
     let pins = read_pins(request)?;
     let mut report = VerifyReport::new();
+    let held = Held {
+        request,
+        pins: &pins,
+        now: context.clock.now(),
+    };
     match &request.ledger {
         Some(folder) => match open_folder(folder) {
-            Ok(book) => report.check(&book, request, &pins),
+            Ok(book) => report.check(&book, &held, Notes::new()),
             Err(error) => report.cannot_open(error)?,
         },
         None => {
@@ -119,14 +135,22 @@ pub fn verify(context: &Context, request: &VerifyRequest) -> Result<VerifyReport
             let mut context = context;
             context.settings.pinned = None;
             let mut engine = context.observer()?.verifying_everything();
+            let notes = engine.published_notes()?;
             match engine.open_ledger() {
-                Ok(book) => report.check(book, request, &pins),
+                Ok(book) => report.check(book, &held, notes),
                 Err(EngineError::Book(error)) => report.cannot_open(error)?,
                 Err(error) => return Err(error.into()),
             }
         }
     }
     report.finish(request)
+}
+
+/// What the ledger is held against.
+struct Held<'a> {
+    request: &'a VerifyRequest,
+    pins: &'a [(String, Vec<u8>)],
+    now: Timestamp,
 }
 
 fn open_folder(folder: &Path) -> std::result::Result<Book, BookError> {
@@ -159,13 +183,14 @@ impl VerifyReport {
             is_root_compared: false,
             checkpoint: None,
             freshness: Freshness::NotChecked,
+            witnesses: Vec::new(),
             audit: Audit::default(),
             warnings: Vec::new(),
             newest: None,
         }
     }
 
-    fn check(&mut self, book: &Book, request: &VerifyRequest, pins: &[(String, Vec<u8>)]) {
+    fn check(&mut self, book: &Book, held: &Held<'_>, mut notes: Notes) {
         let log = book.log();
         self.ledger = Some(log.verifier().name().to_owned());
         self.audit = audit::audit(book);
@@ -183,10 +208,12 @@ impl VerifyReport {
                 log.unsigned_tail()
             ));
         }
-        self.check_root(book, request);
-        for (name, bytes) in pins {
+        self.check_root(book, held.request);
+        for (name, bytes) in held.pins {
             self.check_pin(book, name, bytes);
+            notes.insert(Sha256::of(bytes), bytes.clone());
         }
+        self.check_witnesses(book, held, &notes);
     }
 
     fn check_root(&mut self, book: &Book, request: &VerifyRequest) {
@@ -205,7 +232,10 @@ impl VerifyReport {
     }
 
     fn check_pin(&mut self, book: &Book, name: &str, bytes: &[u8]) {
-        let checked = Checkpoint::open(bytes, book.log().verifier())
+        let checked = book
+            .log()
+            .keys()
+            .open(bytes)
             .map_err(|error| format!("it is not of this ledger: {error}"))
             .and_then(|pinned| {
                 let checked = book.log().check_pinned(&pinned);
@@ -294,6 +324,7 @@ fn problem_of(error: &BookError) -> Problem {
             sha256,
         } => (Some(*index), format!("its evidence {sha256} is {what}")),
         BookError::Adoption { index, .. }
+        | BookError::Expired { index, .. }
         | BookError::Misstated { index }
         | BookError::TrustFile { index, .. } => (Some(*index), reason_of(error)),
         BookError::NoRoot => (

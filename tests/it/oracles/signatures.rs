@@ -27,7 +27,7 @@ fn ssh_keygen_agrees_on_statements() {
     let mut verdicts = Verdicts::default();
     let mut ask = |what: &str, person: &str, namespace: &str, message: &[u8], signature: &str| {
         let theirs = ssh_keygen_verifies(&organisation, person, namespace, message, signature);
-        let ours = people.verify(namespace, message, signature.as_bytes());
+        let ours = people.verify(namespace, message, signature.as_bytes(), 0);
         let ours = ours.is_ok_and(|signer| signer.principal.as_str() == person);
         verdicts.add(what, theirs, ours);
     };
@@ -66,7 +66,7 @@ fn ssh_keygen_agrees_on_statements() {
     // The one difference: a signature whose lines end as on Windows is the same signature to us, and none to OpenSSH.
     let windows = signature.replace('\n', "\r\n");
     let theirs = ssh_keygen_verifies(&organisation, "rita", APPROVAL, statement, &windows);
-    let ours = people.verify(APPROVAL, statement, windows.as_bytes());
+    let ours = people.verify(APPROVAL, statement, windows.as_bytes(), 0);
     assert!(!theirs && ours.is_ok());
 }
 
@@ -138,7 +138,7 @@ fn git_agrees_on_signed_commits() {
         let info = opened.commit_info(id.parse().unwrap()).unwrap();
         let ours = info.signature.is_some_and(|signature| {
             let armored = Some(signature.signature.as_bytes());
-            let facts = people.judge("git", &signature.payload, armored);
+            let facts = people.judge("git", &signature.payload, armored, 0);
             matches!(facts, SignatureFacts::By(_))
         });
         verdicts.add(what, theirs, ours);
