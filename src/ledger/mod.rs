@@ -8,3 +8,5 @@ pub mod note;
 pub mod proof;
 pub mod signer;
 pub mod store;
+pub mod tiles;
+pub mod tlog_proof;
