@@ -29,6 +29,7 @@ pub enum Exit {
 
 mod names;
 mod render;
+mod times;
 
 macro_rules! commands {
     ($($module:ident => $variant:ident,)*) => {
@@ -58,6 +59,7 @@ commands! {
     explain => Explain,
     history => History,
     init => Init,
+    ledger => Ledger,
     lineage => Lineage,
     mark_bad => MarkBad,
     plan => Plan,

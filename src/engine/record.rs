@@ -195,7 +195,9 @@ fn statement(entry: &Entry) -> Statement<Predicate> {
     )
 }
 
-const fn predicate_type(event: &Event) -> &'static str {
+/// The predicate type of the statement that an event is recorded in.
+#[must_use]
+pub const fn predicate_type(event: &Event) -> &'static str {
     match event {
         Event::Adopted(_) => "https://promote.dev/policy-adopted/v1",
         Event::Registered(_) => "https://promote.dev/version-registered/v1",

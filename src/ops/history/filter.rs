@@ -51,7 +51,7 @@ pub(crate) struct Resolved {
 
 impl HistoryFilter {
     /// Finds what the names mean.
-    pub(super) fn resolve(&self, book: &Book) -> Result<Resolved> {
+    pub(crate) fn resolve(&self, book: &Book) -> Result<Resolved> {
         let (artifact, version) = match &self.artifact {
             Some(text) => {
                 let (artifact, version) = find_artifact(text, &artifacts_of(book))?;
@@ -72,11 +72,17 @@ impl HistoryFilter {
 }
 
 impl Resolved {
-    pub(super) const fn limit(&self) -> Option<usize> {
+    /// Whether a moment is within the times that were asked for.
+    pub(crate) fn has_time(&self, time: Timestamp) -> bool {
+        self.filter.since.is_none_or(|since| time >= since)
+            && self.filter.until.is_none_or(|until| time <= until)
+    }
+
+    pub(crate) const fn limit(&self) -> Option<usize> {
         self.filter.limit
     }
 
-    pub(super) fn matches(&self, row: &HistoryRow) -> bool {
+    pub(crate) fn matches(&self, row: &HistoryRow) -> bool {
         let filter = &self.filter;
         let is_by = filter.by.as_ref().is_none_or(|by| {
             row.signers.iter().any(|who| who.principal.as_str() == by)
@@ -84,19 +90,14 @@ impl Resolved {
         });
         is_by
             && filter.event.as_ref().is_none_or(|event| event == row.word)
-            && filter
-                .since
-                .is_none_or(|since| row.entry.recorded_at >= since)
-            && filter
-                .until
-                .is_none_or(|until| row.entry.recorded_at <= until)
+            && self.has_time(row.entry.recorded_at)
             && self.has_artifact(row.artifact.as_ref(), row.version.as_ref())
             && self.has_environment(row.environment.as_ref())
             && self.has_workspace(row.workspace.as_ref())
             && self.has_digest(&row.hashes)
     }
 
-    pub(super) fn has_artifact(
+    pub(crate) fn has_artifact(
         &self,
         artifact: Option<&ArtifactId>,
         version: Option<&Version>,
@@ -105,17 +106,17 @@ impl Resolved {
         is_artifact && (self.version.is_none() || self.version.as_ref() == version)
     }
 
-    pub(super) fn has_environment(&self, environment: Option<&EnvironmentName>) -> bool {
+    pub(crate) fn has_environment(&self, environment: Option<&EnvironmentName>) -> bool {
         let asked = self.filter.environment.as_ref();
         asked.is_none() || asked == environment
     }
 
-    pub(super) fn has_workspace(&self, workspace: Option<&WorkspaceName>) -> bool {
+    pub(crate) fn has_workspace(&self, workspace: Option<&WorkspaceName>) -> bool {
         let asked = self.filter.workspace.as_ref();
         asked.is_none() || asked == workspace
     }
 
-    pub(super) fn has_digest(&self, hashes: &[Sha256]) -> bool {
+    pub(crate) fn has_digest(&self, hashes: &[Sha256]) -> bool {
         let Some(digits) = &self.digits else {
             return true;
         };

@@ -18,8 +18,7 @@ use crate::model::id::{EnvironmentName, WorkspaceName};
 use crate::model::promotion::PromotionId;
 use crate::model::workspace::Slot;
 pub use crate::ops::history::filter::HistoryFilter;
-use crate::ops::history::filter::Resolved;
-pub(crate) use crate::ops::history::filter::find_artifact;
+pub(crate) use crate::ops::history::filter::{Resolved, find_artifact};
 use crate::ops::history::row::row;
 pub use crate::ops::history::row::{HistoryRow, Who};
 use crate::plan::state::State;
@@ -74,16 +73,9 @@ pub struct HoldingRow {
 pub fn history(context: &Context, filter: &HistoryFilter) -> Result<HistoryReport> {
     let mut engine = context.observer()?;
     let book = engine.open_ledger()?;
-    let mut promotions = BTreeMap::new();
     let filter = filter.resolve(book)?;
-    let mut entries = Vec::new();
-    for (index, entry) in (0..).zip(book.entries()) {
-        note_promotion(&mut promotions, &entry.event);
-        let row = row(index, entry, &promotions, book.root().map(AsRef::as_ref));
-        if filter.matches(&row) {
-            entries.push(row);
-        }
-    }
+    let mut entries = rows(book);
+    entries.retain(|row| filter.matches(row));
     let left_out = filter
         .limit()
         .map_or(0, |limit| entries.len().saturating_sub(limit));
@@ -92,6 +84,18 @@ pub fn history(context: &Context, filter: &HistoryFilter) -> Result<HistoryRepor
         entries: entries.into_iter().skip(left_out).collect(),
         left_out,
     })
+}
+
+/// Every entry as a row.
+pub(crate) fn rows(book: &Book) -> Vec<HistoryRow> {
+    let mut promotions = BTreeMap::new();
+    let root = book.root().map(AsRef::as_ref);
+    let entries = (0..).zip(book.entries());
+    let all = entries.map(|(index, entry)| {
+        note_promotion(&mut promotions, &entry.event);
+        row(index, entry, &promotions, root)
+    });
+    all.collect()
 }
 
 /// Entries that name a promotion by its id alone are about its slot too.
