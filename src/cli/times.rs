@@ -22,6 +22,11 @@ pub(crate) fn parse_end(text: &str) -> Result<Timestamp, String> {
     last.ok_or_else(|| no_time(text))
 }
 
+/// A time, as the first and last moment of itself; or a day, as those of all of it.
+pub(crate) fn parse_span(text: &str) -> Result<(Timestamp, Timestamp), String> {
+    Ok((parse_start(text)?, parse_end(text)?))
+}
+
 /// A day without a time. Dates are read from longer texts too, so the length decides.
 fn day_of(text: &str) -> Option<Date> {
     (text.len() == "2026-09-01".len()).then(|| text.parse().ok())?
@@ -52,6 +57,10 @@ mod tests {
             parse_end("2026-09-01T08:00:00Z"),
             Ok(time("2026-09-01T08:00:00Z"))
         );
+        let moment = time("2026-09-01T08:00:00Z");
+        assert_eq!(parse_span("2026-09-01T08:00:00Z"), Ok((moment, moment)));
+        let (first, last) = parse_span("2026-09-01").unwrap();
+        assert!(first < moment && moment < last);
         for text in ["yesterday", "2026-13-01", "2026-09-01T08:00", ""] {
             assert!(
                 parse_start(text).is_err() && parse_end(text).is_err(),

@@ -11,7 +11,7 @@ use crate::model::artifact::ArtifactId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::Event;
 use crate::model::id::{EnvironmentName, WorkspaceName};
-use crate::ops::history::HistoryRow;
+use crate::ops::history::{HistoryRow, Who};
 use crate::ops::plan::unknown;
 
 /// The fewest digits of a digest that name one.
@@ -28,7 +28,7 @@ pub struct HistoryFilter {
     pub workspace: Option<WorkspaceName>,
     /// A digest or another hash that entries name things by: whole, or its first digits.
     pub digest: Option<String>,
-    /// Who signed: a principal, or the engine that recorded it.
+    /// Who signed: a principal, the name that is printed of one, or the engine that recorded it.
     pub by: Option<String>,
     /// The word for the event.
     pub event: Option<String>,
@@ -59,14 +59,17 @@ impl HistoryFilter {
             }
             None => (None, None),
         };
+        let mut filter = self.clone();
         if let Some(by) = &self.by {
-            check_known("principal or engine", by, &people_of(book))?;
+            let by = principal_of(book, by)?;
+            check_known("principal or engine", &by, &people_of(book))?;
+            filter.by = Some(by);
         }
         Ok(Resolved {
             artifact,
             version,
             digits: self.digest.as_deref().map(digits).transpose()?,
-            filter: self.clone(),
+            filter,
         })
     }
 }
@@ -85,8 +88,7 @@ impl Resolved {
     pub(crate) fn matches(&self, row: &HistoryRow) -> bool {
         let filter = &self.filter;
         let is_by = filter.by.as_ref().is_none_or(|by| {
-            row.signers.iter().any(|who| who.principal.as_str() == by)
-                || row.entry.engine.as_str() == by
+            row.signers.iter().any(|who| self.has_person(who)) || row.entry.engine.as_str() == by
         });
         is_by
             && filter.event.as_ref().is_none_or(|event| event == row.word)
@@ -95,6 +97,12 @@ impl Resolved {
             && self.has_environment(row.environment.as_ref())
             && self.has_workspace(row.workspace.as_ref())
             && self.has_digest(&row.hashes)
+    }
+
+    /// Whether a person is the one who was asked for.
+    pub(crate) fn has_person(&self, who: &Who) -> bool {
+        let by = self.filter.by.as_ref();
+        by.is_none_or(|by| who.principal.as_str() == by)
     }
 
     pub(crate) fn has_artifact(
@@ -190,6 +198,31 @@ fn artifacts_of(book: &Book) -> BTreeSet<ArtifactId> {
     let registered = state.registrations.keys().map(|id| id.artifact.clone());
     let promoted = state.slots.keys().map(|slot| slot.artifact.clone());
     registered.chain(promoted).collect()
+}
+
+/// The principal that a printed name belongs to; the text itself when it is no such name.
+///
+/// # Errors
+///
+/// When several have that name: then only a principal says who is meant.
+fn principal_of(book: &Book, text: &str) -> Result<String> {
+    let principals = book.root().into_iter().flat_map(|root| &root.principals);
+    let named: Vec<&str> = principals
+        .filter(|(principal, known)| known.name == text && principal.as_str() != text)
+        .map(|(principal, _)| principal.as_str())
+        .collect();
+    match named.as_slice() {
+        [] => Ok(text.to_owned()),
+        [one] => Ok((*one).to_owned()),
+        several => {
+            let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+            let failure = Failure::new(
+                FailureKind::Usage,
+                format!("`{text}` is the name of {} people", several.len()),
+            );
+            Err(failure.hint(format!("write one of {}", names.join(", "))))
+        }
+    }
 }
 
 /// Everyone who is or was anyone.
