@@ -9,7 +9,7 @@ use crate::attest::dsse::{self, DsseError};
 use crate::attest::engine_key::{EngineKey, EnginePublicKey};
 use crate::model::attestation::{PAYLOAD_TYPE, STATEMENT_TYPE, Statement, Subject};
 use crate::model::digest::Sha256;
-use crate::model::event::{Entry, Event, Judgement};
+use crate::model::event::{Entry, Event, Judgement, Source};
 use crate::model::id::{EngineName, EnvironmentName};
 use crate::model::verdict::DecisionResult;
 
@@ -248,14 +248,17 @@ fn summary(entry: &Entry, judgement: &Judgement) -> Summary {
             &format!("policies/{}.yaml", promotion.environment),
             judgement.policy,
         ),
-        input_attestations: vec![Resource::new(
-            &evidence_path(judgement.inputs, "json"),
-            judgement.inputs,
-        )],
+        input_attestations: judgement.sources.iter().map(attestation).collect(),
         verification_result: if is_allowed { "PASSED" } else { "FAILED" }.to_owned(),
         verified_levels: Vec::new(),
         slsa_version: "1.1".to_owned(),
     }
+}
+
+/// A source of a decision, by where its bytes are.
+fn attestation(source: &Source) -> Resource {
+    let path = evidence_path(source.sha256, source.what.extension());
+    Resource::new(&path, source.sha256)
 }
 
 /// Where evidence with these bytes is kept, below `evidence/`.

@@ -51,6 +51,8 @@ pub struct State {
     pub statements: Arc<BTreeSet<(Sha256, Sha256)>>,
     /// The digests that somebody marked bad, with who and why.
     pub marked_bad: BTreeMap<TreeDigest, Vec<(PrincipalName, String)>>,
+    /// The statements that said so.
+    pub bad_marks: BTreeMap<TreeDigest, Vec<Sha256>>,
 }
 
 /// What a slot holds and has held.
@@ -290,6 +292,8 @@ impl State {
                 promotion.statements.push((time, receipt.clone()));
             }
             Said::MarkBad(mark) => {
+                let marks = self.bad_marks.entry(mark.digest).or_default();
+                marks.push(receipt.statement);
                 self.marked_bad
                     .entry(mark.digest)
                     .or_default()

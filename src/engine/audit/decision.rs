@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::audit::Auditor;
+use crate::engine::audit::{Auditor, Replay};
 use crate::engine::evidence::{
     Inputs, approvals, authors, card, held, lineage_gaps, marked_bad, stricter,
 };
@@ -24,9 +24,9 @@ use crate::plan::desired::{Basis, Change, Wanted, plan_change};
 const DIGEST_GATE: &str = "digest";
 
 /// What does not hold, in words.
-type Reasons = Vec<String>;
+pub(super) type Reasons = Vec<String>;
 
-fn demand(reasons: &mut Reasons, holds: bool, otherwise: &str) {
+pub(super) fn demand(reasons: &mut Reasons, holds: bool, otherwise: &str) {
     if !holds {
         reasons.push(otherwise.to_owned());
     }
@@ -36,21 +36,35 @@ impl Auditor<'_> {
     /// Makes a decision again, and holds the facts that it was made from against the ledger.
     pub(super) fn check_decision(&mut self, index: u64, entry: &Entry, judgement: &Judgement) {
         self.audit.decisions += 1;
+        let before = self.audit.problems.len();
+        let again = self.decide_again(index, entry, judgement);
+        self.audit.replays.push(Replay {
+            entry: index,
+            promotion: judgement.promotion.id.clone(),
+            recorded: judgement.decision.result,
+            again,
+            sources: judgement.sources.len(),
+            holds: self.audit.problems.len() == before,
+        });
+    }
+
+    fn decide_again(
+        &mut self,
+        index: u64,
+        entry: &Entry,
+        judgement: &Judgement,
+    ) -> Option<DecisionResult> {
         let path = record::evidence_path(judgement.inputs, "json");
-        let Some(bytes) = self.evidence(index, judgement.inputs, &path) else {
-            return;
-        };
+        let bytes = self.evidence(index, judgement.inputs, &path)?;
         let inputs: Inputs = match serde_json::from_slice(&bytes) {
             Ok(inputs) => inputs,
             Err(error) => {
-                return self.problem(
-                    index,
-                    Some(&path),
-                    format!("it is not the facts of a decision: {error}"),
-                );
+                let reason = format!("it is not the facts of a decision: {error}");
+                self.problem(index, Some(&path), reason);
+                return None;
             }
         };
-        let mut reasons = replay(judgement, &inputs);
+        let (again, mut reasons) = replay(judgement, &inputs);
         demand(
             &mut reasons,
             inputs.evidence.now == entry.recorded_at,
@@ -60,9 +74,11 @@ impl Auditor<'_> {
         reasons.extend(self.check_rules(&inputs));
         reasons.extend(self.check_version(&inputs));
         reasons.extend(self.check_promotion(&inputs.promotion));
+        reasons.extend(self.check_sources(index, judgement, &inputs));
         for reason in reasons {
             self.problem(index, Some(&path), reason);
         }
+        again
     }
 
     /// Who said what, and who may.
@@ -183,7 +199,8 @@ impl Auditor<'_> {
         let recorded = self.state.recorded_label(promotion.digest);
         let is_whole = match (&facts.label, recorded) {
             (Some(label), Some(recorded)) => recorded.tags().is_subset(label.tags()),
-            (None, _) | (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) | (Some(_), None) => true,
         };
         demand(
             &mut reasons,
@@ -288,7 +305,7 @@ impl Auditor<'_> {
 }
 
 /// Decides again.
-fn replay(judgement: &Judgement, inputs: &Inputs) -> Reasons {
+fn replay(judgement: &Judgement, inputs: &Inputs) -> (Option<DecisionResult>, Reasons) {
     let mut reasons = Reasons::new();
     demand(
         &mut reasons,
@@ -307,11 +324,11 @@ fn replay(judgement: &Judgement, inputs: &Inputs) -> Reasons {
             "the decision was made by version {} of the rules, and this program has version {RULES_VERSION}",
             judgement.rules_version
         ));
-        return reasons;
+        return (None, reasons);
     }
     let again = decide(&inputs.promotion, &inputs.evidence, &policies);
     reasons.extend(compare(&judgement.decision, &again));
-    reasons
+    (Some(again.result), reasons)
 }
 
 /// What differs between a decision and the same made again.

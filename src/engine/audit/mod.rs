@@ -4,11 +4,12 @@
 //! every piece of evidence is there and is what it should be, every signature of a person is good under the trust root that
 //! was in force, and every decision comes out the same when it is made again.
 //!
-//! What it cannot see is what only Git has: that a release file asked for a promotion, whose address is on which commit, and
-//! which policy was in force when a release was committed.
+//! What it cannot see is what only Git has: on which commit the release file was, who signed that and whose address is on
+//! it, whether the inbox was rewritten, and which policy was in force when the release was committed.
 
 mod decision;
 mod governed;
+mod sources;
 mod statement;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::model::digest::Sha256;
 use crate::model::event::{Adoption, Entry, Event, SignatureRef};
 use crate::model::id::PrincipalName;
+use crate::model::promotion::PromotionId;
+use crate::model::verdict::DecisionResult;
 use crate::plan::state::State;
 
 /// What was checked, and what did not hold.
@@ -42,8 +45,29 @@ pub struct Audit {
     pub decisions: u64,
     /// The files of evidence that entries name.
     pub evidence: u64,
+    /// Each decision as it came out again; empty unless that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<Replay>,
     /// Everything that does not hold, in the order of the ledger.
     pub problems: Vec<Problem>,
+}
+
+/// A decision that was made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replay {
+    /// Its entry.
+    pub entry: u64,
+    /// The promotion.
+    pub promotion: PromotionId,
+    /// What was recorded.
+    pub recorded: DecisionResult,
+    /// What came out again; `None` when its facts are not there, or are of other rules.
+    pub again: Option<DecisionResult>,
+    /// How many files it says it was made from.
+    pub sources: usize,
+    /// Whether nothing about it is wrong.
+    pub holds: bool,
 }
 
 /// Something that does not hold.
@@ -238,5 +262,7 @@ impl Auditor<'_> {
     }
 }
 
+#[cfg(test)]
+mod changed;
 #[cfg(test)]
 mod tests;

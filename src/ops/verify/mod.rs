@@ -33,6 +33,8 @@ pub struct VerifyRequest {
     pub write_checkpoint: Option<PathBuf>,
     /// The SHA-256 that the first trust root must have.
     pub root: Option<Sha256>,
+    /// Whether each decision that was made again is to be told. They are all made again in any case.
+    pub tells_replays: bool,
 }
 
 /// What was checked, and what came of it.
@@ -166,6 +168,9 @@ impl VerifyReport {
         let log = book.log();
         self.ledger = Some(log.verifier().name().to_owned());
         self.audit = audit::audit(book);
+        if !request.tells_replays {
+            self.audit.replays.clear();
+        }
         if book.entries().is_empty() {
             self.problem("the ledger has no entries, so there is nothing that could be verified");
         }
