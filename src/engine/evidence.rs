@@ -398,14 +398,9 @@ pub(crate) fn card(named: Option<&TreePath>, files: &[(TreePath, Sha256)]) -> Ca
 
 /// Everyone who registered the digest under any name, so that nobody launders authorship by registering it again.
 pub(crate) fn authors(state: &State, digest: TreeDigest) -> (BTreeSet<PrincipalName>, bool) {
-    let all = state
-        .registrations
-        .values()
-        .flatten()
-        .map(|(_, registration)| registration);
+    let all = state.registrations_of(digest);
     let producers: Vec<Option<PrincipalName>> = all
-        .filter(|registration| registration.digest == digest)
-        .map(|registration| registration.producer.clone())
+        .map(|(_, registration)| registration.producer.clone())
         .collect();
     let has_unknown = producers.is_empty() || producers.iter().any(Option::is_none);
     (producers.into_iter().flatten().collect(), has_unknown)

@@ -97,19 +97,17 @@ fn manifests(
     lineage: Option<&Lineage>,
     add: &mut dyn FnMut(SourceKind, Sha256),
 ) {
-    let bases = lineage.iter().flat_map(|lineage| &lineage.bases);
-    let bases: BTreeSet<TreeDigest> = bases.map(|base| base.digest).collect();
-    let all = state.registrations.values().flatten();
-    for (_, registration) in all {
-        if registration.digest == promotion.digest {
-            add(SourceKind::OtherManifest, registration.manifest);
+    let mut add_all = |what, digest: TreeDigest| {
+        for (_, registration) in state.registrations_of(digest) {
+            add(what, registration.manifest);
         }
-        if bases.contains(&registration.digest) {
-            add(SourceKind::Base, registration.manifest);
-        }
-        if Some(registration.digest) == promotion.replaces {
-            add(SourceKind::Champion, registration.manifest);
-        }
+    };
+    add_all(SourceKind::OtherManifest, promotion.digest);
+    for base in lineage.iter().flat_map(|lineage| &lineage.bases) {
+        add_all(SourceKind::Base, base.digest);
+    }
+    if let Some(champion) = promotion.replaces {
+        add_all(SourceKind::Champion, champion);
     }
 }
 

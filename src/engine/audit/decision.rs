@@ -257,11 +257,10 @@ impl Auditor<'_> {
         let Some(metrics) = &champion.metrics else {
             return promotion.replaces == Some(champion.digest);
         };
-        let all = self.state.registrations.values().flatten();
-        let mut known = all
-            .map(|(_, registration)| registration)
-            .filter(|known| known.digest == champion.digest)
-            .filter_map(|known| self.manifest_of(&known.version, known.manifest));
+        let mut known = self
+            .state
+            .registrations_of(champion.digest)
+            .filter_map(|(_, known)| self.manifest_of(&known.version, known.manifest));
         promotion.replaces == Some(champion.digest) && known.any(|known| known.metrics == *metrics)
     }
 

@@ -7,6 +7,7 @@
 //! What it cannot see is what only Git has: on which commit the release file was, who signed that and whose address is on
 //! it, whether the inbox was rewritten, and which policy was in force when the release was committed.
 
+mod ahead;
 mod decision;
 mod governed;
 mod sources;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::engine::audit::ahead::Ahead;
 use crate::engine::audit::governed::Governed;
 use crate::engine::book::Book;
 use crate::engine::people::People;
@@ -107,10 +109,22 @@ pub fn audit(book: &Book) -> Audit {
         people: People::default(),
         governed: Vec::new(),
         files: BTreeSet::new(),
+        whole: BTreeSet::new(),
+        ahead: Ahead::default(),
         audit: Audit::default(),
     };
-    for (index, entry) in (0..).zip(book.entries()) {
-        auditor.check(index, entry);
+    let mut numbered = (0..).zip(book.entries());
+    // What follows an adoption is read under another trust root, so no run goes on behind one.
+    for under_one_root in book
+        .entries()
+        .split_inclusive(|entry| matches!(entry.event, Event::Adopted(_)))
+    {
+        for run in under_one_root.chunks(ahead::RUN) {
+            auditor.ahead = Ahead::of(run, book.log(), &auditor.people);
+            for (index, entry) in numbered.by_ref().take(run.len()) {
+                auditor.check(index, entry);
+            }
+        }
     }
     Audit {
         evidence: u64::try_from(auditor.files.len()).unwrap_or(u64::MAX),
@@ -127,16 +141,20 @@ struct Auditor<'a> {
     people: People,
     /// The governed files of each adoption, oldest first.
     governed: Vec<Governed>,
+    /// The files of evidence that were asked for, and of those the ones that are what they should be.
     files: BTreeSet<String>,
+    whole: BTreeSet<String>,
+    ahead: Ahead,
     audit: Audit,
 }
 
 /// A signature that an entry says somebody made.
 #[derive(Clone, Copy)]
 struct Claim<'a> {
-    namespace: &'a str,
-    /// What was signed.
+    namespace: &'static str,
+    /// What was signed, and its SHA-256.
     message: &'a [u8],
+    signed: Sha256,
     /// Where the signature is.
     path: &'a str,
     sha256: Sha256,
@@ -177,8 +195,15 @@ impl Auditor<'_> {
     /// A piece of evidence; `None`, and a problem, when it is not there or is something else.
     fn evidence(&mut self, index: u64, sha256: Sha256, path: &str) -> Option<Vec<u8>> {
         let is_new = self.files.insert(path.to_owned());
+        if let Some(bytes) = self.ahead.file(path).filter(|_| is_new) {
+            self.whole.insert(path.to_owned());
+            return Some(bytes.clone());
+        }
         match self.book.log().evidence(path) {
-            Ok(Some(bytes)) if Sha256::of(&bytes) == sha256 => return Some(bytes),
+            Ok(Some(bytes)) if Sha256::of(&bytes) == sha256 => {
+                self.whole.insert(path.to_owned());
+                return Some(bytes);
+            }
             // Told once; whatever else needs it only adds that it could not be looked at.
             _ if !is_new => {}
             Ok(Some(_)) => self.problem(
@@ -192,13 +217,25 @@ impl Auditor<'_> {
         None
     }
 
+    /// Whether a piece of evidence is what it should be; a problem, when it is not. Each is read once for this.
+    fn is_whole(&mut self, index: u64, sha256: Sha256, path: &str) -> bool {
+        self.whole.contains(path) || self.evidence(index, sha256, path).is_some()
+    }
+
     /// Verifies a signature under the trust root in force.
     fn check_signature(&mut self, index: u64, claim: Claim<'_>) {
         let Some(armored) = self.evidence(index, claim.sha256, claim.path) else {
             return;
         };
         self.audit.signatures += 1;
-        let reason = match self.people.verify(claim.namespace, claim.message, &armored) {
+        let known = self
+            .ahead
+            .signer(claim.signed, claim.sha256, claim.namespace);
+        let verified = match known {
+            Some(signer) => Ok(signer.clone()),
+            None => self.people.verify(claim.namespace, claim.message, &armored),
+        };
+        let reason = match verified {
             Ok(signer) if signer.principal != *claim.principal => {
                 format!(
                     "the entry says `{}` signed, and `{}` did",

@@ -40,11 +40,27 @@ impl Auditor<'_> {
         let mut files = BTreeMap::new();
         for source in &judgement.sources {
             let path = record::evidence_path(source.sha256, source.what.extension());
-            let bytes = self.evidence(index, source.sha256, &path);
-            if let (SourceKind::Release | SourceKind::ReleaseSignature, Some(bytes)) =
-                (source.what, bytes)
-            {
-                files.insert(source.sha256, bytes);
+            match source.what {
+                SourceKind::Release | SourceKind::ReleaseSignature => {
+                    let bytes = self.evidence(index, source.sha256, &path);
+                    files.extend(bytes.map(|bytes| (source.sha256, bytes)));
+                }
+                SourceKind::Facts
+                | SourceKind::TrustRoot
+                | SourceKind::TrustIndex
+                | SourceKind::Policy
+                | SourceKind::Manifest
+                | SourceKind::OtherManifest
+                | SourceKind::Topology
+                | SourceKind::Workspace
+                | SourceKind::Freeze
+                | SourceKind::Dataset
+                | SourceKind::Base
+                | SourceKind::Champion
+                | SourceKind::Approval
+                | SourceKind::BadMark => {
+                    self.is_whole(index, source.sha256, &path);
+                }
             }
         }
         reasons.extend(self.check_policy_files(inputs));

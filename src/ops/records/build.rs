@@ -24,7 +24,7 @@ pub(super) struct Builder<'a> {
     /// In the order of their first entries.
     records: Vec<PromotionRecord>,
     known: BTreeMap<PromotionId, usize>,
-    registrations: Vec<(u64, Timestamp, &'a Registration)>,
+    registrations: BTreeMap<TreeDigest, Vec<(Timestamp, &'a Registration)>>,
     /// The adoption in force, with its entry.
     policy: Option<PolicyRecord>,
 }
@@ -59,7 +59,7 @@ impl<'a> Builder<'a> {
             facts: Facts::new(book),
             records: Vec::new(),
             known: BTreeMap::new(),
-            registrations: Vec::new(),
+            registrations: BTreeMap::new(),
             policy: None,
         }
     }
@@ -79,8 +79,8 @@ impl<'a> Builder<'a> {
                 });
             }
             Event::Registered(registration) => {
-                self.registrations
-                    .push((index, entry.recorded_at, registration));
+                let of_digest = self.registrations.entry(registration.digest).or_default();
+                of_digest.push((entry.recorded_at, registration));
             }
             Event::Received(receipt) => self.take_receipt(index, entry, receipt),
             Event::Refused { .. } => {}
@@ -297,11 +297,9 @@ impl<'a> Builder<'a> {
 
     /// The newest registration of a digest as a version of a slot's artifact.
     fn registered(&self, digest: TreeDigest, slot: &Slot) -> Option<(Timestamp, &'a Registration)> {
-        let all = self.registrations.iter().rev();
-        let mut of_digest = all.filter(|(_, _, known)| {
-            known.digest == digest && known.version.artifact == slot.artifact
-        });
-        of_digest.next().map(|(_, at, known)| (*at, *known))
+        let all = self.registrations.get(&digest).into_iter().flatten().rev();
+        let mut of_artifact = all.filter(|(_, known)| known.version.artifact == slot.artifact);
+        of_artifact.next().copied()
     }
 }
 
