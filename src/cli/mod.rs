@@ -93,7 +93,8 @@ struct Cli {
     )]
     repository: String,
 
-    /// The remote whose branches count; `none` for those of the repository itself [default: origin, if there is one]
+    /// The remote whose branches count; `none` for those of the repository itself, `offline` for what is here of them and to
+    /// ask nobody [default: origin, if there is one]
     #[arg(long, global = true, env = "PROMOTE_REMOTE", value_name = "NAME")]
     remote: Option<String>,
 
