@@ -60,8 +60,9 @@ impl History {
         verifier: &Verifier,
     ) -> Result<(), LedgerError> {
         let known = self.size();
-        let leaves: Vec<Sha256> = lines.par_iter().map(|line| leaf_hash(line)).collect();
-        leaves.iter().for_each(|leaf| self.tree.append(*leaf));
+        leaf_hashes(&lines)
+            .iter()
+            .for_each(|leaf| self.tree.append(*leaf));
         match self.check(head, verifier) {
             Ok(checkpoint) => {
                 self.entries.extend(lines);
@@ -128,6 +129,14 @@ impl History {
     pub(super) fn set_checkpoint(&mut self, checkpoint: Checkpoint) {
         self.checkpoint = Some(checkpoint);
     }
+}
+
+/// The leaf hashes of lines; of many on all processors. A few are hashed sooner than a thread wakes up.
+fn leaf_hashes(lines: &[Vec<u8>]) -> Vec<Sha256> {
+    if lines.len() < 1024 {
+        return lines.iter().map(|line| leaf_hash(line)).collect();
+    }
+    lines.par_iter().map(|line| leaf_hash(line)).collect()
 }
 
 fn rewritten(reason: String) -> LedgerError {
