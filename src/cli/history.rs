@@ -258,6 +258,7 @@ impl Report for ApprovalsReport {
 fn approval_row(row: &ApprovalRow) -> Vec<String> {
     let approval = &row.approval;
     let said = match approval.decision {
+        ApprovalDecision::Approve if approval.counts == Some(false) => "yes, did not count",
         ApprovalDecision::Approve => "yes",
         ApprovalDecision::Reject => "no",
     };

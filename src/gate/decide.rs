@@ -16,13 +16,7 @@ use crate::model::verdict::{Decision, GateResult, Verdict};
 /// any policy the answer is a denial; a policy without gates is one that leaves the decision to the invariants.
 #[must_use]
 pub fn decide(promotion: &Promotion, evidence: &Evidence, policies: &[&[GateSpec]]) -> Decision {
-    let mut asked = asked_gates(policies);
-    // The quorum of going back replaces what `approvals` asks; it must hold too where the policy asks nothing else.
-    if let (Direction::Rollback, Some(rollback)) = (promotion.direction, &evidence.rollback)
-        && !asks_approvals(&asked)
-    {
-        asked.push((approvals::NAME, json!({ "quorum": rollback.quorum })));
-    }
+    let asked = asked(promotion, evidence, policies);
     let needs_approvals = asks_approvals(&asked);
     let invariants = GATES.iter().filter(|gate| gate.is_invariant);
     let mut results: Vec<GateResult> = invariants
@@ -41,6 +35,22 @@ pub fn decide(promotion: &Promotion, evidence: &Evidence, policies: &[&[GateSpec
         results.push(result("policy", Verdict::deny(reason)));
     }
     Decision::of(results)
+}
+
+/// The gates that a promotion must pass beyond the invariants, with their parameters.
+pub(super) fn asked<'a>(
+    promotion: &Promotion,
+    evidence: &Evidence,
+    policies: &[&'a [GateSpec]],
+) -> Vec<(&'a str, Value)> {
+    let mut asked = asked_gates(policies);
+    // The quorum of going back replaces what `approvals` asks; it must hold too where the policy asks nothing else.
+    if let (Direction::Rollback, Some(rollback)) = (promotion.direction, &evidence.rollback)
+        && !asks_approvals(&asked)
+    {
+        asked.push((approvals::NAME, json!({ "quorum": rollback.quorum })));
+    }
+    asked
 }
 
 fn asks_approvals(asked: &[(&str, Value)]) -> bool {

@@ -4,6 +4,7 @@
 //! `explain`, `apply` and the tests all call it.
 
 pub mod bars;
+pub mod counted;
 mod cron;
 pub mod decide;
 pub mod evidence;

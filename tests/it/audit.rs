@@ -206,10 +206,10 @@ fn variables(organisation: &Organisation, origin: &Path) -> Vec<(&'static str, S
     let last = history["entries"].as_array().unwrap().last().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let trust = fs::read_to_string(organisation.repository().join("trust/root.yaml")).unwrap();
-    let keys = trust
+    let mut keys = trust
         .lines()
         .filter_map(|line| line.trim().strip_prefix("key: "));
-    let log_key = keys.filter(|key| key.contains('+')).last().unwrap();
+    let log_key = keys.rfind(|key| key.contains('+')).unwrap();
     vec![
         ("ORIGIN", origin.to_str().unwrap().to_owned()),
         ("ROOT", text(&told(&["verify", "-o", "json"])["root"])),

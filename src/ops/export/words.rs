@@ -69,12 +69,23 @@ pub(super) const fn decision(decision: ApprovalDecision) -> &'static str {
     }
 }
 
+/// Whether an approval counted.
+pub(super) fn counted(approval: &ApprovalRecord) -> String {
+    match (approval.counts, &approval.not_counted_because) {
+        (Some(true), _) => "yes".to_owned(),
+        (Some(false), Some(reason)) => format!("no: {reason}"),
+        (Some(false), None) => "no".to_owned(),
+        (None, _) => "not judged".to_owned(),
+    }
+}
+
 pub(super) fn approval(approval: &ApprovalRecord) -> String {
     format!(
-        "{} by {} on {}: {}",
+        "{} by {} on {}, counted: {}: {}",
         decision(approval.decision),
         who(&approval.who),
         approval.signed_at,
+        counted(approval),
         approval.meaning
     )
 }

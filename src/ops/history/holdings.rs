@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::model::approval::ApprovalDecision;
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
 use crate::model::id::{EnvironmentName, WorkspaceName};
@@ -53,7 +52,7 @@ pub struct HoldingRow {
     pub entry: u64,
     /// Who signed the release that asked for it.
     pub requested_by: Option<Who>,
-    /// Who approved it.
+    /// Whose approvals counted.
     pub approved_by: Vec<Who>,
 }
 
@@ -111,8 +110,6 @@ fn all_held(records: &[PromotionRecord]) -> Vec<HoldingRow> {
 
 /// The outcome of a promotion as the beginning of a time; `None` for one that was never judged, which cannot have succeeded.
 fn row(effect: &Effect, record: &PromotionRecord) -> Option<HoldingRow> {
-    let approved = record.approvals.iter();
-    let approved = approved.filter(|approval| approval.decision == ApprovalDecision::Approve);
     Some(HoldingRow {
         environment: record.to.environment.clone()?,
         workspace: record.to.workspace.clone(),
@@ -126,7 +123,7 @@ fn row(effect: &Effect, record: &PromotionRecord) -> Option<HoldingRow> {
         promotion: record.promotion.clone(),
         entry: effect.entry,
         requested_by: record.request.release_signed_by.clone(),
-        approved_by: approved.map(|approval| approval.who.clone()).collect(),
+        approved_by: record.approvers().cloned().collect(),
     })
 }
 

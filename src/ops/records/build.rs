@@ -1,10 +1,12 @@
 //! The walk over the entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::engine::book::Book;
+use crate::gate::counted::Counted;
+use crate::model::approval::ApprovalDecision;
 use crate::model::digest::TreeDigest;
 use crate::model::event::{Entry, Event, Intent, Judgement, Outcome, Receipt, Registration, Said};
 use crate::model::id::{AttemptId, EnvironmentName};
@@ -130,6 +132,8 @@ impl<'a> Builder<'a> {
             received_at: entry.recorded_at,
             statement: receipt.statement,
             signature: receipt.signature,
+            counts: None,
+            not_counted_because: None,
         });
     }
 
@@ -174,6 +178,9 @@ impl<'a> Builder<'a> {
             ..known.request
         };
         record.gaps = known.gaps;
+        if let Some(counted) = &known.counted {
+            count(&mut record.approvals, counted);
+        }
     }
 
     fn take_intent(&mut self, index: u64, entry: &Entry, intent: &Intent) {
@@ -300,6 +307,24 @@ impl<'a> Builder<'a> {
         let all = self.registrations.get(&digest).into_iter().flatten().rev();
         let mut of_artifact = all.filter(|(_, known)| known.version.artifact == slot.artifact);
         of_artifact.next().copied()
+    }
+}
+
+/// Notes of each approval so far whether it counted. Of several by one person, the last one did.
+fn count(approvals: &mut [ApprovalRecord], counted: &Counted) {
+    let mut seen = BTreeSet::new();
+    for approval in approvals.iter_mut().rev() {
+        if approval.decision == ApprovalDecision::Reject {
+            continue;
+        }
+        let who = &approval.who.principal;
+        let is_last = seen.insert(who.clone());
+        approval.counts = Some(is_last && counted.approvers.contains(who));
+        approval.not_counted_because = match (approval.counts, is_last) {
+            (Some(true), _) => None,
+            (_, false) => Some("the same person has approved again".to_owned()),
+            (_, true) => counted.uncounted.get(who).cloned(),
+        };
     }
 }
 

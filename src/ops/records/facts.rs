@@ -6,10 +6,12 @@ use crate::engine::book::Book;
 use crate::engine::evidence::Inputs;
 use crate::engine::execute::version_of;
 use crate::engine::record;
+use crate::gate::counted::{Counted, counted};
 use crate::gate::evidence::{Evidence, SignatureFacts};
 use crate::manifest::dataset::Dataset;
 use crate::manifest::layout::{Place, TRUST_ROOT_PATH, path_of};
 use crate::manifest::parsed::parse_manifest;
+use crate::manifest::policy::GateSpec;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::digest::{Sha256, TreePath};
@@ -39,6 +41,7 @@ pub(super) struct Known {
     pub(super) bytes: Option<u64>,
     pub(super) labels: Option<Labels>,
     pub(super) gaps: Vec<String>,
+    pub(super) counted: Option<Counted>,
     held: BTreeMap<WorkspaceName, EnvironmentName>,
 }
 
@@ -83,7 +86,13 @@ impl<'a> Facts<'a> {
     pub(super) fn of_judgement(&mut self, index: u64, judgement: &Judgement) -> Known {
         let mut known = Known::default();
         match self.inputs(index, judgement.inputs) {
-            Ok(inputs) => self.take_facts(&inputs.evidence, &mut known),
+            Ok(inputs) => {
+                self.take_facts(&inputs.evidence, &mut known);
+                let (promotion, facts) = (&inputs.promotion, &inputs.evidence);
+                let policies: Vec<&[GateSpec]> =
+                    inputs.policies.iter().map(Vec::as_slice).collect();
+                known.counted = Some(counted(promotion, facts, &policies));
+            }
             Err(reason) => known.gaps.push(reason),
         }
         let manifest = self.manifest_of(index, &judgement.promotion);

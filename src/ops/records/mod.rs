@@ -275,6 +275,12 @@ pub struct ApprovalRecord {
     pub statement: Sha256,
     /// The SHA-256 of its signature, beside it.
     pub signature: Sha256,
+    /// Whether it counted for a group when the promotion was judged last; `None` for rejections, which count for all, and
+    /// for what came later.
+    pub counts: Option<bool>,
+    /// Why it did not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_counted_because: Option<String>,
 }
 
 /// One attempt.
@@ -319,6 +325,13 @@ pub struct Effect {
 }
 
 impl PromotionRecord {
+    /// Whose approvals counted when it was judged last.
+    pub fn approvers(&self) -> impl Iterator<Item = &Who> {
+        let counted = self.approvals.iter();
+        let counted = counted.filter(|approval| approval.counts == Some(true));
+        counted.map(|approval| &approval.who)
+    }
+
     /// How the last attempt ended.
     #[must_use]
     pub fn effect(&self) -> Option<&Effect> {

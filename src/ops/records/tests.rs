@@ -95,6 +95,37 @@ fn a_record_says_under_which_rules_and_with_which_data() {
 }
 
 #[test]
+fn an_approval_that_did_not_count_is_told_apart() {
+    let organisation = TestOrganisation::new();
+    organisation.register("eve", FIRST, &crate::engine::testing::Made::default());
+    organisation.request("eve", FIRST, "qa");
+    for who in ["eve", "bob"] {
+        organisation.approve(who, "qa");
+    }
+    organisation.reconcile();
+    let record = read(&organisation).remove(0);
+    assert_eq!(record.status, RecordStatus::Succeeded);
+    let counted: BTreeSet<(&str, Option<bool>, Option<&str>)> = record
+        .approvals
+        .iter()
+        .map(|approval| {
+            let reason = approval.not_counted_because.as_deref();
+            (approval.who.principal.as_str(), approval.counts, reason)
+        })
+        .collect();
+    let expected = [
+        ("bob", Some(true), None),
+        ("eve", Some(false), Some("its signer made this version")),
+    ];
+    assert_eq!(counted, BTreeSet::from(expected));
+    let approvers: Vec<&str> = record
+        .approvers()
+        .map(|who| who.principal.as_str())
+        .collect();
+    assert_eq!(approvers, ["bob"]);
+}
+
+#[test]
 fn what_is_replaced_and_what_waits_is_told() {
     let organisation = TestOrganisation::new();
     let first = organisation.promote_to_prod(FIRST, "weights");

@@ -156,11 +156,7 @@ fn overview(page: &mut Page, records: &[PromotionRecord]) {
     ];
     page.head("In the order in which they were first recorded", &columns);
     for (number, record) in (1_usize..).zip(records) {
-        let approvers: Vec<&str> = record
-            .approvals
-            .iter()
-            .map(|approval| approval.who.name.as_str())
-            .collect();
+        let approvers: Vec<&str> = record.approvers().map(|who| who.name.as_str()).collect();
         let requester = record.request.release_signed_by.as_ref();
         page.markup(&format!("<tr><td><a href=\"#p{number}\">{number}</a></td>"));
         let cells = [
