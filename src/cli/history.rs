@@ -1,15 +1,16 @@
 //! `promote history`.
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::cli::Exit;
+use crate::cli::times::{parse_end, parse_span, parse_start};
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
+use crate::model::approval::ApprovalDecision;
 use crate::model::id::{EnvironmentName, WorkspaceName};
 use crate::ops::history::{
-    HistoryFilter, HistoryReport, HistoryRow, HoldingRow, HoldingsReport, history, holdings,
+    ApprovalRow, ApprovalsReport, HistoryFilter, HistoryReport, HistoryRow, HoldingRow,
+    HoldingsReport, Who, approvals, history, holdings,
 };
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
@@ -17,12 +18,14 @@ use crate::ui::report::{Page, Report, Tone};
 /// Show what happened, from the ledger
 ///
 /// Every entry, the newest last: what was adopted, registered, said, decided and done, by whom, and why. Nothing is ever
-/// too old to be shown. Filters can be joined. With `--at`, show what every slot held at a moment instead.
+/// too old to be shown. Filters can be joined. With `--at`, show what every slot held at a moment or on a day instead; with
+/// `--approvals` or `--approvals-of`, who approved and rejected what, with which key, and what they meant.
 ///
 /// Examples:
-///   promote history --artifact penguin-species --environment prod
-///   promote history --by bob --since 2026-09-01 -o json
-///   promote history --at 2026-09-30T12:00:00Z
+///   promote history --at 2026-09-30 --environment prod          what ran in prod that day
+///   promote history --approvals-of penguin-species@1.0.0        who approved this
+///   promote history --approvals --by "Bob Reviewer"             what this person approved
+///   promote history --digest dirhash1:3f2a9c -o json            everything that touched this digest
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -42,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIGEST")]
     digest: Option<String>,
 
-    /// What a principal signed, or an engine recorded
+    /// What a person signed, by principal or printed name, or an engine recorded
     #[arg(long, value_name = "PRINCIPAL", conflicts_with = "at")]
     by: Option<String>,
 
@@ -58,9 +61,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", conflicts_with = "at", value_parser = parse_end)]
     until: Option<Timestamp>,
 
-    /// What every slot held at a time, or at the end of a day
-    #[arg(long, value_name = "TIME", value_parser = parse_end)]
-    at: Option<Timestamp>,
+    /// What every slot held at a time, or at any time of a day (UTC)
+    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    at: Option<(Timestamp, Timestamp)>,
+
+    /// Approvals and rejections alone, with what came of them
+    #[arg(long, conflicts_with_all = ["at", "event"])]
+    approvals: bool,
+
+    /// Who approved or rejected a promotion, an artifact or version, or a digest
+    #[arg(long, value_name = "PROMOTION|NAME|DIGEST", conflicts_with_all = ["at", "event"])]
+    approvals_of: Option<String>,
 
     /// No more than so many entries, the newest
     #[arg(long, value_name = "NUMBER", conflicts_with = "at")]
@@ -92,44 +103,17 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         until: args.until,
         limit: args.limit,
     };
+    let is_of_approvals = args.approvals || args.approvals_of.is_some();
     let shown = match args.at {
-        Some(at) => terminal.report(&holdings(context, at, &filter)?),
+        Some(span) => terminal.report(&holdings(context, span, &filter)?),
+        None if is_of_approvals => {
+            let of = args.approvals_of.as_deref();
+            terminal.report(&approvals(context, of, &filter)?)
+        }
         None => terminal.report(&history(context, &filter)?),
     };
     shown.or_fail(FailureKind::Unavailable)?;
     Ok(Exit::Done)
-}
-
-/// A time, or the first moment of a day.
-fn parse_start(text: &str) -> std::result::Result<Timestamp, String> {
-    match day_of(text) {
-        Some(day) => midnight(day).ok_or_else(|| no_time(text)),
-        None => text.parse().map_err(|_| no_time(text)),
-    }
-}
-
-/// A time, or the last moment of a day.
-fn parse_end(text: &str) -> std::result::Result<Timestamp, String> {
-    let Some(day) = day_of(text) else {
-        return parse_start(text);
-    };
-    let next = day.tomorrow().ok().and_then(midnight);
-    let last = next.and_then(|next| next.checked_sub(SignedDuration::from_nanos(1)).ok());
-    last.ok_or_else(|| no_time(text))
-}
-
-/// A day without a time. Dates are read from longer texts too, so the length decides.
-fn day_of(text: &str) -> Option<Date> {
-    (text.len() == "2026-09-01".len()).then(|| text.parse().ok())?
-}
-
-fn midnight(day: Date) -> Option<Timestamp> {
-    let zoned = day.to_zoned(TimeZone::UTC).ok()?;
-    Some(zoned.timestamp())
-}
-
-fn no_time(text: &str) -> String {
-    format!("`{text}` is no time; write it like 2026-09-01T08:00:00Z or 2026-09-01")
 }
 
 impl Report for HistoryReport {
@@ -192,19 +176,36 @@ fn history_row(row: &HistoryRow) -> Vec<String> {
     ]
 }
 
+/// People by the names that are printed.
+fn names_of<'w>(people: impl IntoIterator<Item = &'w Who>) -> String {
+    let names: Vec<&str> = people.into_iter().map(|who| who.name.as_str()).collect();
+    if names.is_empty() {
+        return "-".to_owned();
+    }
+    names.join(", ")
+}
+
 impl Report for HoldingsReport {
     fn render(&self, page: &mut Page) {
-        page.line(format!(
-            "at {}, after {} entries",
-            self.at, self.ledger_size
-        ));
+        let size = self.ledger_size;
+        page.line(if self.from == self.at {
+            format!("at {}, after {size} entries", self.at)
+        } else {
+            format!("from {} to {}, after {size} entries", self.from, self.at)
+        });
         let row = |row: &HoldingRow| {
+            let until = row
+                .until
+                .map_or_else(|| "now".to_owned(), |until| until.to_string());
             vec![
                 row.environment.to_string(),
                 row.workspace.to_string(),
                 row.version.to_string(),
                 row.digest.short(),
                 row.since.to_string(),
+                until,
+                names_of(&row.requested_by),
+                names_of(&row.approved_by),
                 row.promotion.short(),
             ]
         };
@@ -214,6 +215,9 @@ impl Report for HoldingsReport {
             "version",
             "digest",
             "since",
+            "until",
+            "asked by",
+            "approved by",
             "promotion",
         ];
         page.table(
@@ -229,29 +233,57 @@ impl Report for HoldingsReport {
     }
 }
 
+impl Report for ApprovalsReport {
+    fn render(&self, page: &mut Page) {
+        if self.left_out > 0 {
+            let count = self.left_out;
+            page.mark(Tone::Faint, "…", format!("{count} older ones are left out"));
+        }
+        let header = [
+            "entry", "received", "who", "key", "said", "version", "to", "status", "meaning",
+        ];
+        page.table(
+            &header,
+            self.approvals.iter().map(approval_row).collect(),
+            "nobody has said anything of the kind",
+        );
+    }
+
+    fn names(&self) -> Vec<String> {
+        let rows = self.approvals.iter();
+        rows.map(|row| row.approval.entry.to_string()).collect()
+    }
+}
+
+fn approval_row(row: &ApprovalRow) -> Vec<String> {
+    let approval = &row.approval;
+    let said = match approval.decision {
+        ApprovalDecision::Approve if approval.counts == Some(false) => "yes, did not count",
+        ApprovalDecision::Approve => "yes",
+        ApprovalDecision::Reject => "no",
+        ApprovalDecision::Withdraw => "took it back",
+    };
+    let version = match &row.version {
+        Some(version) => format!("{}@{version}", row.artifact),
+        None => row.artifact.to_string(),
+    };
+    let key = approval.who.key.as_ref();
+    vec![
+        approval.entry.to_string(),
+        approval.received_at.to_string(),
+        format!("{} ({})", approval.who.name, approval.who.principal),
+        key.map_or_else(|| "-".to_owned(), ToString::to_string),
+        said.to_owned(),
+        version,
+        row.to.workspace.to_string(),
+        row.status.word().to_owned(),
+        approval.meaning.clone(),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_is_all_of_it() {
-        let time = |text: &str| text.parse::<Timestamp>().unwrap();
-        assert_eq!(parse_start("2026-09-01"), Ok(time("2026-09-01T00:00:00Z")));
-        assert_eq!(
-            parse_end("2026-09-01"),
-            Ok(time("2026-09-01T23:59:59.999999999Z"))
-        );
-        assert_eq!(
-            parse_end("2026-09-01T08:00:00Z"),
-            Ok(time("2026-09-01T08:00:00Z"))
-        );
-        for text in ["yesterday", "2026-13-01", "2026-09-01T08:00", ""] {
-            assert!(
-                parse_start(text).is_err() && parse_end(text).is_err(),
-                "{text}"
-            );
-        }
-    }
 
     #[test]
     fn every_event_can_be_asked_for() {

@@ -30,6 +30,7 @@ pub enum Exit {
 mod act;
 mod names;
 mod render;
+mod times;
 
 macro_rules! commands {
     ($($module:ident => $variant:ident,)*) => {
@@ -62,6 +63,7 @@ commands! {
     history => History,
     hold => Hold,
     init => Init,
+    ledger => Ledger,
     lineage => Lineage,
     mark_bad => MarkBad,
     overrule => Override,
@@ -102,7 +104,8 @@ struct Cli {
     )]
     repository: String,
 
-    /// The remote whose branches count; `none` for those of the repository itself [default: origin, if there is one]
+    /// The remote whose branches count; `none` for those of the repository itself, `offline` for what is here of them and to
+    /// ask nobody [default: origin, if there is one]
     #[arg(long, global = true, env = "PROMOTE_REMOTE", value_name = "NAME")]
     remote: Option<String>,
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Exit;
 use crate::context::Context;
+use crate::engine::audit::Replay;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::model::digest::Sha256;
 use crate::model::period::Period;
@@ -24,6 +25,7 @@ use crate::ui::report::{Page, Report, Tone};
 /// Examples:
 ///   promote verify --write-checkpoint ~/promote.checkpoint
 ///   promote verify --pinned ~/promote.checkpoint --root 3f2a…
+///   promote verify --offline --replay
 ///   promote verify --offline --ledger /mnt/archive/ledger
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -48,6 +50,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION")]
     max_age: Option<Period>,
 
+    /// Tell each decision as it came out again, and how many files it was made from
+    ///
+    /// All decisions are made again in any case, from the facts, policies, manifests and statements that they name by
+    /// digest; this lists them.
+    #[arg(long)]
+    replay: bool,
+
     /// A folder with a copy of the ledger, instead of that of the repository
     #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
@@ -63,6 +72,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         root: args.root,
         witnesses: args.witnesses,
         max_age: args.max_age,
+        tells_replays: args.replay,
     };
     let report = verify(context, &request)?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
@@ -70,6 +80,25 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         Verification::Passed => Exit::Done,
         Verification::Failed => Exit::Ended(FailureKind::Invalid),
     })
+}
+
+/// A decision as it came out again.
+fn told(page: &mut Page, replay: &Replay) {
+    let (tone, word) = if replay.holds {
+        (Tone::Good, "agrees")
+    } else {
+        (Tone::Bad, "differs")
+    };
+    let again = replay.again.map_or_else(
+        || "could not be made again".to_owned(),
+        |again| format!("again {again}"),
+    );
+    let promotion = replay.promotion.short();
+    let text = format!(
+        "entry {}: {promotion}: recorded {}, {again}, from {} files",
+        replay.entry, replay.recorded, replay.sources
+    );
+    page.mark(tone, word, text);
 }
 
 impl Report for VerifyReport {
@@ -109,6 +138,9 @@ impl Report for VerifyReport {
         });
         for said in &self.witnesses {
             page.line(witness(said));
+        }
+        for replay in &audit.replays {
+            told(page, replay);
         }
         for warning in &self.warnings {
             page.mark(Tone::Waiting, "note:", warning);

@@ -10,6 +10,7 @@ use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
+use crate::engine::record;
 use crate::engine::registrations::is_disowned;
 use crate::engine::witness::rests_on;
 use crate::engine::world::World;
@@ -30,7 +31,7 @@ use crate::manifest::policy::{GateSpec, Policy, PolicySpec, RollbackSpec};
 use crate::model::approval::{ApprovalDecision, RELEASE_NAMESPACE};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
-use crate::model::event::{Adoption, Receipt, Registration, Said};
+use crate::model::event::{Adoption, Receipt, Registration, Said, SourceKind};
 use crate::model::id::{DatasetName, EnvironmentName, MetricName, PrincipalName, WorkspaceName};
 use crate::model::lineage::Lineage;
 use crate::model::promotion::{Direction, Promotion, PromotionId};
@@ -42,8 +43,8 @@ use crate::plan::state::State;
 /// that nobody can loosen a policy and use it in one go.
 #[derive(Debug, Clone)]
 pub struct Policies {
-    in_force: Option<PolicySpec>,
-    before: Option<PolicySpec>,
+    in_force: Option<(Sha256, PolicySpec)>,
+    before: Option<(Sha256, PolicySpec)>,
 }
 
 impl Policies {
@@ -52,7 +53,14 @@ impl Policies {
     }
 
     fn all(&self) -> impl Iterator<Item = &PolicySpec> {
-        self.in_force.iter().chain(&self.before)
+        let all = self.in_force.iter().chain(&self.before);
+        all.map(|(_, policy)| policy)
+    }
+
+    /// The SHA-256 of each file.
+    fn files(&self) -> Vec<Sha256> {
+        let all = self.in_force.iter().chain(&self.before);
+        all.map(|(file, _)| *file).collect()
     }
 
     /// What is asked of going back: of two policies that judge, the stricter in every point; nothing of its own when one
@@ -90,6 +98,19 @@ pub struct Judged {
     pub policies: Vec<Vec<GateSpec>>,
     /// The bundles of the attestations that were judged.
     pub bundles: BTreeMap<Sha256, Vec<u8>>,
+    /// The SHA-256 of the file of each.
+    pub policy_files: Vec<Sha256>,
+    /// The release file that asks, and its signature, when they are there.
+    pub release: ReleaseFiles,
+}
+
+/// A release file and the signature beside it.
+#[derive(Debug, Clone, Default)]
+pub struct ReleaseFiles {
+    /// The bytes of the file; empty when it is not there.
+    pub file: Vec<u8>,
+    /// The bytes of its signature.
+    pub signature: Option<Vec<u8>>,
 }
 
 /// What a decision was made from, as it is kept in the evidence: with these and the rules of that version anyone can
@@ -103,6 +124,12 @@ pub struct Inputs {
     pub promotion: Promotion,
     /// The gates of each policy that judged.
     pub policies: Vec<Vec<GateSpec>>,
+    /// The SHA-256 of the file of each.
+    #[serde(default)]
+    pub policy_files: Vec<Sha256>,
+    /// The SHA-256 of the signature beside the release file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_signature: Option<Sha256>,
     /// The facts.
     pub evidence: Evidence,
 }
@@ -115,8 +142,34 @@ impl Judged {
             rules_version: RULES_VERSION,
             promotion: self.promotion.clone(),
             policies: self.policies.clone(),
+            policy_files: self.policy_files.clone(),
+            release_signature: self.release.signature.as_deref().map(Sha256::of),
             evidence: self.evidence.clone(),
         }
+    }
+}
+
+impl ReleaseFiles {
+    fn read(world: &World, path: &str) -> Result<Self, EngineError> {
+        let file = world.head.read(path, MAX_MANIFEST_BYTES)?;
+        let signature = path_of_signature(path);
+        Ok(Self {
+            file: file.unwrap_or_default(),
+            signature: world.head.read(&signature, MAX_STATEMENT_BYTES)?,
+        })
+    }
+
+    /// Where they are kept in the evidence. What is not there has no place.
+    pub(crate) fn evidence(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        let kept = |kind: SourceKind, bytes: &Vec<u8>| {
+            let path = record::evidence_path(Sha256::of(bytes), kind.extension());
+            (path, bytes.clone())
+        };
+        let file = Some(&self.file).filter(|file| !file.is_empty());
+        let file = file.map(|file| kept(SourceKind::Release, file));
+        let signature = self.signature.as_ref();
+        let signature = signature.map(|signature| kept(SourceKind::ReleaseSignature, signature));
+        file.into_iter().chain(signature)
     }
 }
 
@@ -129,17 +182,22 @@ impl Engine {
     pub fn judge(&self, world: &World, promotion: Promotion) -> Result<Judged, EngineError> {
         let release_path = path_of_release(&promotion.environment, &promotion.slot.artifact);
         let policies = self.policies(world, &promotion.environment, &release_path)?;
-        let mut evidence = self.evidence(world, &promotion, &policies, &release_path)?;
+        let release = ReleaseFiles::read(world, &release_path)?;
+        let asked = (release_path.as_str(), &release);
+        let mut evidence = self.evidence(world, &promotion, &policies, asked)?;
         let (attestations, bundles) =
             attestations::observe(world, &evidence.version.id, promotion.digest)?;
         evidence.attestations = attestations;
         let decision = decide(&promotion, &evidence, &policies.gates());
+        let policy_files = policies.files();
         let policies = policies
             .gates()
             .into_iter()
             .map(<[GateSpec]>::to_vec)
             .collect();
         Ok(Judged {
+            policy_files,
+            release,
             promotion,
             evidence,
             decision,
@@ -154,11 +212,19 @@ impl Engine {
         environment: &EnvironmentName,
         release_path: &str,
     ) -> Result<Policies, EngineError> {
+        let path = path_of(&Place::Policy(environment.clone()));
+        let pinned = world.state().adoption();
+        let pinned =
+            pinned.and_then(|adoption| adoption.files.get(&path.parse::<TreePath>().ok()?));
         let in_force = world
             .manifests
             .policies
             .get(environment)
-            .map(|document| document.value.spec.clone());
+            // What is not adopted yet has no pin; then nothing is decided.
+            .map(|document| {
+                let file = pinned.copied().unwrap_or_else(|| Sha256::of(b""));
+                (file, document.value.spec.clone())
+            });
         let before = match self.adoption_before(world, release_path)? {
             Some(adoption) => self.policy_of(adoption, environment)?,
             None => None,
@@ -196,7 +262,7 @@ impl Engine {
         &self,
         adoption: &Adoption,
         environment: &EnvironmentName,
-    ) -> Result<Option<PolicySpec>, EngineError> {
+    ) -> Result<Option<(Sha256, PolicySpec)>, EngineError> {
         let place = Place::Policy(environment.clone());
         let path = path_of(&place);
         let Some(pin) = path
@@ -222,7 +288,7 @@ impl Engine {
         }
         let document =
             parse_manifest::<Policy>(&place, &path, &bytes).map_err(EngineError::Invalid)?;
-        Ok(Some(document.value.spec))
+        Ok(Some((pin, document.value.spec)))
     }
 
     fn evidence(
@@ -230,7 +296,7 @@ impl Engine {
         world: &World,
         promotion: &Promotion,
         policies: &Policies,
-        release_path: &str,
+        asked: (&str, &ReleaseFiles),
     ) -> Result<Evidence, EngineError> {
         let rollback = match promotion.direction {
             Direction::Rollback => policies.rollback(),
@@ -266,7 +332,7 @@ impl Engine {
             }),
             marked_bad: marked_bad(world.state(), &world.people, promotion.digest),
             attestations: Vec::new(),
-            request: self.request_facts(world, release_path, promotion)?,
+            request: self.request_facts(world, asked, promotion)?,
             acts: acts::facts(
                 world.state(),
                 &world.people,
@@ -285,7 +351,7 @@ impl Engine {
     fn request_facts(
         &self,
         world: &World,
-        release_path: &str,
+        (release_path, release): (&str, &ReleaseFiles),
         promotion: &Promotion,
     ) -> Result<RequestFacts, EngineError> {
         // These are not in the ledger themselves; they count as what the decision is recorded at.
@@ -300,13 +366,6 @@ impl Engine {
             ),
             None => SignatureFacts::Missing,
         };
-        let release = world
-            .head
-            .read(release_path, MAX_MANIFEST_BYTES)?
-            .unwrap_or_default();
-        let signature = world
-            .head
-            .read(&path_of_signature(release_path), MAX_STATEMENT_BYTES)?;
         let authors = self.authors_of(world, promotion)?;
         Ok(RequestFacts {
             commit: commit
@@ -315,8 +374,8 @@ impl Engine {
             commit_signature,
             release_signature: world.people.judge(
                 RELEASE_NAMESPACE,
-                &release,
-                signature.as_deref(),
+                &release.file,
+                release.signature.as_deref(),
                 at,
             ),
             committers: world.people.with_emails(&authors),

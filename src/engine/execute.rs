@@ -12,6 +12,7 @@ use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::Judged;
 use crate::engine::record;
+use crate::engine::sources::{lineage_of, sources};
 use crate::engine::world::World;
 use crate::engine::{Engine, Step};
 use crate::flow::permit::{Origin, permit};
@@ -378,12 +379,19 @@ impl Staged {
 /// Adds the judgement to what will be recorded, with its facts as evidence; returns the index it will have.
 pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, EngineError> {
     let index = world.pending.state().size;
-    let inputs = serde_json::to_vec(&judged.inputs())
-        .map_err(|error| EngineError::Internal(error.to_string()))?;
-    let sha256 = Sha256::of(&inputs);
+    let inputs = judged.inputs();
+    let bytes =
+        serde_json::to_vec(&inputs).map_err(|error| EngineError::Internal(error.to_string()))?;
+    let sha256 = Sha256::of(&bytes);
+    let sources = sources(
+        world.state(),
+        &inputs,
+        sha256,
+        lineage_of(world, &judged.promotion),
+    );
     world
         .pending
-        .add_evidence(record::evidence_path(sha256, "json"), inputs);
+        .add_evidence(record::evidence_path(sha256, "json"), bytes);
     for (sha256, bundle) in &judged.bundles {
         let path = record::evidence_path(*sha256, attestations::EXTENSION);
         world.pending.add_evidence(path, bundle.clone());
@@ -399,6 +407,9 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
         let path = record::evidence_path(said.note, "note");
         world.pending.add_evidence(path, note);
     }
+    for (path, bytes) in judged.release.evidence() {
+        world.pending.add_evidence(path, bytes);
+    }
     world.pending.push(Event::Decided(Judgement {
         promotion: judged.promotion.clone(),
         inputs: sha256,
@@ -406,6 +417,7 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
         policy: judged.evidence.policy,
         decision: judged.decision.clone(),
         rules_version: RULES_VERSION,
+        sources,
     }))?;
     Ok(index)
 }

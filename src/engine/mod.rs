@@ -27,6 +27,7 @@ pub mod recover;
 pub mod registrations;
 pub mod requests;
 pub mod rules;
+pub mod sources;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod trust;

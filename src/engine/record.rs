@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::attest::dsse::{self, DsseError};
 use crate::attest::engine_key::{EngineKey, EnginePublicKey};
-use crate::engine::attestations;
 use crate::model::attestation::{PAYLOAD_TYPE, STATEMENT_TYPE, Statement, Subject};
 use crate::model::digest::Sha256;
-use crate::model::event::{Entry, Event, Judgement};
+use crate::model::event::{Entry, Event, Judgement, Source};
 use crate::model::id::{EngineName, EnvironmentName};
 use crate::model::verdict::DecisionResult;
 
@@ -196,7 +195,9 @@ fn statement(entry: &Entry) -> Statement<Predicate> {
     )
 }
 
-const fn predicate_type(event: &Event) -> &'static str {
+/// The predicate type of the statement that an event is recorded in.
+#[must_use]
+pub const fn predicate_type(event: &Event) -> &'static str {
     match event {
         Event::Adopted(_) => "https://promote.dev/policy-adopted/v1",
         Event::Registered(_) => "https://promote.dev/version-registered/v1",
@@ -247,21 +248,17 @@ fn summary(entry: &Entry, judgement: &Judgement) -> Summary {
             &format!("policies/{}.yaml", promotion.environment),
             judgement.policy,
         ),
-        input_attestations: input_attestations(judgement),
+        input_attestations: judgement.sources.iter().map(attestation).collect(),
         verification_result: if is_allowed { "PASSED" } else { "FAILED" }.to_owned(),
         verified_levels: Vec::new(),
         slsa_version: "1.1".to_owned(),
     }
 }
 
-/// The recorded facts, and every bundle that was judged: the format asks for all of them.
-fn input_attestations(judgement: &Judgement) -> Vec<Resource> {
-    let facts = Resource::new(&evidence_path(judgement.inputs, "json"), judgement.inputs);
-    let bundles = judgement
-        .attestations
-        .iter()
-        .map(|sha256| Resource::new(&evidence_path(*sha256, attestations::EXTENSION), *sha256));
-    std::iter::once(facts).chain(bundles).collect()
+/// A source of a decision, by where its bytes are.
+fn attestation(source: &Source) -> Resource {
+    let path = evidence_path(source.sha256, source.what.extension());
+    Resource::new(&path, source.sha256)
 }
 
 /// Where evidence with these bytes is kept, below `evidence/`.

@@ -43,7 +43,7 @@ pub enum VersionedError {
 }
 
 /// Files that change only as a whole.
-pub trait VersionedFiles: Debug + Send {
+pub trait VersionedFiles: Debug + Send + Sync {
     /// What the files are called in messages, such as the branch.
     fn name(&self) -> String;
 

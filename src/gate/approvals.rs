@@ -104,24 +104,38 @@ impl GateParams for Params {
     }
 }
 
-fn check(promotion: &Promotion, evidence: &Evidence, params: &Params) -> Verdict {
-    let quorum = match (promotion.direction, &evidence.rollback) {
+/// The quorum that a promotion asks for: going back may have its own.
+fn quorum_of(promotion: &Promotion, evidence: &Evidence, params: &Params) -> Quorum {
+    match (promotion.direction, &evidence.rollback) {
         (Direction::Rollback, Some(rollback)) => rollback.quorum.clone(),
         (Direction::Rollback, None) | (Direction::Forward, _) => params.quorum(),
-    };
+    }
+}
+
+/// What the gate counts; `None` while the promotion has no source, so that nothing can be bound to it.
+pub(crate) fn tally(promotion: &Promotion, evidence: &Evidence, params: &Params) -> Option<Tally> {
+    let quorum = quorum_of(promotion, evidence, params);
+    let binding = evidence.binding(promotion)?;
+    Some(count_approvals(
+        &binding,
+        evidence,
+        &quorum,
+        params.validity,
+    ))
+}
+
+fn check(promotion: &Promotion, evidence: &Evidence, params: &Params) -> Verdict {
+    let quorum = quorum_of(promotion, evidence, params);
     if let Err(error) = check_quorum(&quorum) {
         return Verdict::unavailable(format!("the quorum cannot be read: {error}"));
     }
-    let Some(binding) = evidence.binding(promotion) else {
+    let Some(tally) = tally(promotion, evidence, params) else {
         return Verdict::pending(format!(
             "a workspace to take it from, since approvals name it: none that `{}` accepts holds the digest",
             evidence.target.name
         ));
     };
-    judge(
-        evidence,
-        &count_approvals(&binding, evidence, &quorum, params.validity),
-    )
+    judge(evidence, &tally)
 }
 
 fn judge(evidence: &Evidence, tally: &Tally) -> Verdict {

@@ -37,13 +37,7 @@ pub fn decide_by(
     evidence: &Evidence,
     policies: &[&[GateSpec]],
 ) -> Decision {
-    let mut asked = asked_gates(policies);
-    // The quorum of going back replaces what `approvals` asks; it must hold too where the policy asks nothing else.
-    if let (Direction::Rollback, Some(rollback)) = (promotion.direction, &evidence.rollback)
-        && !asks_approvals(&asked)
-    {
-        asked.push((approvals::NAME, json!({ "quorum": rollback.quorum })));
-    }
+    let asked = asked(promotion, evidence, policies);
     let needs_approvals = asks_approvals(&asked);
     let invariants = GATES
         .iter()
@@ -64,6 +58,22 @@ pub fn decide_by(
         results.push(result("policy", Verdict::deny(reason)));
     }
     bypass::apply(Decision::of(results), promotion, evidence)
+}
+
+/// The gates that a promotion must pass beyond the invariants, with their parameters.
+pub(super) fn asked<'a>(
+    promotion: &Promotion,
+    evidence: &Evidence,
+    policies: &[&'a [GateSpec]],
+) -> Vec<(&'a str, Value)> {
+    let mut asked = asked_gates(policies);
+    // The quorum of going back replaces what `approvals` asks; it must hold too where the policy asks nothing else.
+    if let (Direction::Rollback, Some(rollback)) = (promotion.direction, &evidence.rollback)
+        && !asks_approvals(&asked)
+    {
+        asked.push((approvals::NAME, json!({ "quorum": rollback.quorum })));
+    }
+    asked
 }
 
 fn asks_approvals(asked: &[(&str, Value)]) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod bars;
 pub mod bypass;
+pub mod counted;
 mod cron;
 pub mod decide;
 pub mod evidence;

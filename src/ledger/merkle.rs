@@ -103,6 +103,94 @@ impl Roots {
     }
 }
 
+/// A tree that only grows, kept whole: the roots of all its full subtrees, so that the root of any part of it takes a
+/// handful of hashes. Takes twice the memory of its leaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    // INVARIANT: level `k` has the roots of the full subtrees of 2^k leaves, in order. Only the first may be empty.
+    levels: Vec<Vec<Sha256>>,
+}
+
+impl Tree {
+    /// The tree over leaf hashes.
+    #[must_use]
+    pub fn of(leaves: &[Sha256]) -> Self {
+        let mut tree = Self::default();
+        leaves.iter().for_each(|leaf| tree.append(*leaf));
+        tree
+    }
+
+    /// The number of leaves.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.leaves().len() as u64
+    }
+
+    /// The leaf hashes, in order.
+    #[must_use]
+    pub fn leaves(&self) -> &[Sha256] {
+        self.full_subtrees(0)
+    }
+
+    /// The roots of the full subtrees of 2^`level` leaves, in order.
+    #[must_use]
+    pub fn full_subtrees(&self, level: usize) -> &[Sha256] {
+        self.levels.get(level).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds one leaf hash at the end.
+    pub fn append(&mut self, leaf: Sha256) {
+        let mut node = leaf;
+        for level in 0.. {
+            if self.levels.len() <= level {
+                self.levels.push(Vec::new());
+            }
+            let Some(nodes) = self.levels.get_mut(level) else {
+                return;
+            };
+            nodes.push(node);
+            match nodes.as_slice() {
+                [.., left, right] if nodes.len().is_multiple_of(2) => {
+                    node = node_hash(left, right);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes leaves away from the end, down to `size`.
+    pub fn truncate(&mut self, size: u64) {
+        for (level, nodes) in (0_u32..).zip(&mut self.levels) {
+            let kept = size.checked_shr(level).unwrap_or(0);
+            nodes.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        }
+        self.levels.retain(|nodes| !nodes.is_empty());
+    }
+
+    /// The root of the tree of the first `size` leaves; `None` when there are fewer.
+    #[must_use]
+    pub fn root_at(&self, size: u64) -> Option<Sha256> {
+        if size == 0 {
+            return Some(Sha256::of(b""));
+        }
+        self.subtree_root(0, size)
+    }
+
+    /// The root of the tree over `count` leaves from `start` on, which must be where such a subtree can begin: a multiple of
+    /// the power of two that is not below `count`. `None` when there are not so many leaves, or none are asked for.
+    pub(super) fn subtree_root(&self, start: u64, count: u64) -> Option<Sha256> {
+        let mut at = start;
+        let mut parts = Vec::new();
+        for level in (0..u64::BITS).rev().filter(|level| count >> level & 1 == 1) {
+            let nodes = self.full_subtrees(usize::try_from(level).ok()?);
+            parts.push(*nodes.get(usize::try_from(at >> level).ok()?)?);
+            at += 1 << level;
+        }
+        let joined = parts.into_iter().rev();
+        joined.reduce(|right, left| node_hash(&left, &right))
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use proptest::prelude::*;
@@ -192,6 +280,19 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_whole_tree_knows_every_earlier_root(size in 0_usize..150, cut in 0_usize..150) {
+            let leaves: Vec<_> = (0..size).map(|index| leaf_hash(&index.to_be_bytes())).collect();
+            let mut tree = Tree::of(&leaves);
+            prop_assert_eq!(tree.leaves(), &leaves[..]);
+            for count in 0..=size {
+                prop_assert_eq!(tree.root_at(count as u64), Some(defined_root(&leaves[..count])));
+            }
+            prop_assert_eq!(tree.root_at(size as u64 + 1), None);
+            tree.truncate(cut as u64);
+            prop_assert_eq!(&tree, &Tree::of(&leaves[..cut.min(size)]));
+        }
+
         #[test]
         fn roots_agree_with_the_definition_and_another_implementation(
             entries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..80)

@@ -9,4 +9,6 @@ pub mod note;
 pub mod proof;
 pub mod signer;
 pub mod store;
+pub mod tiles;
+pub mod tlog_proof;
 pub mod witness;

@@ -173,6 +173,16 @@ impl Act {
         }
     }
 
+    /// The promotion that it is about; `None` for what is about a digest or an artifact.
+    #[must_use]
+    pub const fn promotion(&self) -> Option<&PromotionId> {
+        match self {
+            Self::Override(of) => Some(&of.binding.promotion),
+            Self::Review(of) | Self::Abort(of) | Self::Retry(of) => Some(&of.promotion),
+            Self::Declassify(_) | Self::Hold(_) | Self::Resume(_) => None,
+        }
+    }
+
     /// The subject of its statement.
     #[must_use]
     pub fn subject(&self) -> Subject {

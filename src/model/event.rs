@@ -186,6 +186,114 @@ pub struct Judgement {
     pub decision: Decision,
     /// The version of the rules.
     pub rules_version: u32,
+    /// Everything that it was made from, by digest: the facts, and every signed or adopted file behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+}
+
+/// Something that a decision was made from. Its bytes are in `evidence/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// What it is.
+    pub what: SourceKind,
+    /// The SHA-256 of its bytes.
+    pub sha256: Sha256,
+}
+
+/// What a source is. The order is that of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// The facts that the gates judged.
+    Facts,
+    /// `trust/root.yaml`.
+    TrustRoot,
+    /// `trust/index.yaml`, which pins every governed file.
+    TrustIndex,
+    /// A policy that judged.
+    Policy,
+    /// The release file that asks.
+    Release,
+    /// The signature of that file, when there is one.
+    ReleaseSignature,
+    /// The version's manifest.
+    Manifest,
+    /// The manifest of another version with its digest, or an earlier one of the version.
+    OtherManifest,
+    /// `promote.yaml`.
+    Topology,
+    /// The manifest of the workspace that is written.
+    Workspace,
+    /// A freeze that names the environment.
+    Freeze,
+    /// The manifest of a dataset that the version was made from.
+    Dataset,
+    /// A manifest of a version that it was derived from.
+    Base,
+    /// A manifest of the version that is replaced.
+    Champion,
+    /// A person's statement about the promotion.
+    Approval,
+    /// A person's statement that the digest is bad.
+    BadMark,
+    /// What else a person did: a hold, an override, a declassification and the like.
+    Act,
+    /// The bundle of an attestation.
+    Attestation,
+    /// A checkpoint that witnesses cosigned.
+    Cosignature,
+}
+
+impl SourceKind {
+    /// The ending of its file in `evidence/`.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Facts | Self::Approval | Self::BadMark | Self::Act => "json",
+            Self::Attestation => "sigstore.json",
+            Self::Cosignature => "note",
+            Self::ReleaseSignature => "sig",
+            Self::TrustRoot
+            | Self::TrustIndex
+            | Self::Policy
+            | Self::Release
+            | Self::Manifest
+            | Self::OtherManifest
+            | Self::Topology
+            | Self::Workspace
+            | Self::Freeze
+            | Self::Dataset
+            | Self::Base
+            | Self::Champion => "yaml",
+        }
+    }
+
+    /// Whether it is named however long the list is. All others can be found from these.
+    #[must_use]
+    pub const fn is_essential(self) -> bool {
+        match self {
+            Self::Facts
+            | Self::TrustRoot
+            | Self::TrustIndex
+            | Self::Policy
+            | Self::Release
+            | Self::ReleaseSignature
+            | Self::Manifest => true,
+            Self::OtherManifest
+            | Self::Topology
+            | Self::Workspace
+            | Self::Freeze
+            | Self::Dataset
+            | Self::Base
+            | Self::Champion
+            | Self::Approval
+            | Self::BadMark
+            | Self::Act
+            | Self::Attestation
+            | Self::Cosignature => false,
+        }
+    }
 }
 
 /// An attempt that is about to act.

@@ -44,6 +44,8 @@ pub struct State {
     pub adoptions: Vec<(u64, Adoption)>,
     /// The registrations of each version, oldest first, with their indices.
     pub registrations: Arc<BTreeMap<VersionId, Vec<(u64, Registration)>>>,
+    /// The versions that were registered with a digest: an index over `registrations`.
+    versions_of: Arc<BTreeMap<TreeDigest, BTreeSet<VersionId>>>,
     /// The slots that anything was promoted to.
     pub slots: Arc<BTreeMap<Slot, SlotState>>,
     /// The promotions that anything was recorded of.
@@ -134,13 +136,8 @@ impl State {
     /// The label that the ledger has recorded for a digest under any name.
     #[must_use]
     pub fn recorded_label(&self, digest: TreeDigest) -> Option<Label> {
-        let all = self
-            .registrations
-            .values()
-            .flatten()
-            .map(|(_, registration)| registration);
-        all.filter(|registration| registration.digest == digest)
-            .map(|registration| registration.label.clone())
+        let all = self.registrations_of(digest);
+        all.map(|(_, registration)| registration.label.clone())
             .reduce(|left, right| left.join(&right))
     }
 
@@ -149,6 +146,16 @@ impl State {
     pub fn index_of(&self, receipt: &Receipt) -> Option<u64> {
         let key = (receipt.statement, receipt.signature);
         self.statements.get(&key).copied()
+    }
+
+    /// The registrations of a digest under any name, with their indices: by name, oldest first.
+    pub fn registrations_of(
+        &self,
+        digest: TreeDigest,
+    ) -> impl Iterator<Item = &(u64, Registration)> {
+        let versions = self.versions_of.get(&digest).into_iter().flatten();
+        // INVARIANT: all registrations of a version have one digest.
+        versions.flat_map(|id| self.registrations.get(id).into_iter().flatten())
     }
 
     /// Whether a statement was taken or refused, with whichever signature.
@@ -290,6 +297,10 @@ impl State {
             ));
         }
         known.push((index, registration.clone()));
+        Arc::make_mut(&mut self.versions_of)
+            .entry(registration.digest)
+            .or_default()
+            .insert(registration.version.clone());
         Ok(())
     }
 

@@ -9,7 +9,9 @@
 )]
 
 mod digest;
+mod ledger;
 mod machine;
+mod many;
 mod measure;
 mod organisation;
 mod scale;
@@ -23,12 +25,13 @@ use crate::table::Table;
 type Subject = (&'static str, fn(&mut Table));
 
 /// Every subject.
-const SUBJECTS: [Subject; 5] = [
+const SUBJECTS: [Subject; 6] = [
     ("start", start::run),
     ("digest", digest::one_large_file),
     ("files", digest::many_files),
     ("transfer", transfer::run),
     ("scale", scale::run),
+    ("ledger", ledger::run),
 ];
 
 fn main() {

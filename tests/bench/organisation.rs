@@ -16,6 +16,30 @@ pub(crate) struct Organisation {
 impl Organisation {
     /// An organisation that asks for approvals as its pattern does, or for nothing but what always counts.
     pub(crate) fn new(asks_for_approvals: bool) -> Self {
+        let organisation = Self::begun();
+        if !asks_for_approvals {
+            let policy = "apiVersion: promote.dev/v1alpha1\nkind: Policy\nmetadata:\n  name: qa\nspec:\n  gates:\n    - gate: lineage-complete\n";
+            std::fs::write(organisation.repository().join("policies/qa.yaml"), policy).unwrap();
+            organisation.promote(&["trust", "sign", "--commit"]);
+        }
+        organisation.promote(&["apply"]);
+        organisation
+    }
+
+    /// One that asks for approvals and keeps its ledger in the folder `ledger`.
+    pub(crate) fn with_directory_ledger() -> Self {
+        let organisation = Self::begun();
+        let path = organisation.repository().join("promote.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let layout = "  environments: [dev, qa, prod]\n";
+        let ledger = format!("{layout}  ledger:\n    store: directory\n    path: ../ledger\n");
+        std::fs::write(&path, text.replace(layout, &ledger)).unwrap();
+        organisation.promote(&["trust", "sign", "--commit"]);
+        organisation.promote(&["apply"]);
+        organisation
+    }
+
+    fn begun() -> Self {
         let organisation = Self { folder: folder() };
         std::fs::create_dir(organisation.path("home")).unwrap();
         let mut keygen = Command::new("ssh-keygen");
@@ -34,12 +58,6 @@ impl Organisation {
             "--as",
             "ada",
         ]);
-        if !asks_for_approvals {
-            let policy = "apiVersion: promote.dev/v1alpha1\nkind: Policy\nmetadata:\n  name: qa\nspec:\n  gates:\n    - gate: lineage-complete\n";
-            std::fs::write(organisation.repository().join("policies/qa.yaml"), policy).unwrap();
-            organisation.promote(&["trust", "sign", "--commit"]);
-        }
-        organisation.promote(&["apply"]);
         organisation
     }
 

@@ -135,7 +135,7 @@ fn model(artifact: u64) -> File {
 }
 
 /// The manifest of a version and its checksum lines.
-fn version(artifact: u64, version: u64) -> (File, File) {
+pub(crate) fn version(artifact: u64, version: u64) -> (File, File) {
     let bytes = format!("{artifact} {version}");
     let lines = format!(
         "{}  config.json\n{}  model.onnx\n",

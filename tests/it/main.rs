@@ -12,6 +12,7 @@
 mod acts;
 mod approvals;
 mod attestations;
+mod audit;
 mod bad_input;
 mod clones;
 mod concurrency;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::support::root;
 
 /// The pages whose commands people paste.
-const PAGES: [&str; 2] = ["README.md", "CONTRIBUTING.md"];
+const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/audit.md"];
 /// The languages of blocks that hold commands.
 const SHELLS: [&str; 4] = ["sh", "bash", "shell", "console"];
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::acts;
-use crate::engine::audit::Auditor;
+use crate::engine::audit::{Auditor, Replay};
 use crate::engine::evidence::{
     Inputs, approvals, authors, card, held, lineage_gaps, marked_bad, stricter,
 };
@@ -37,21 +37,35 @@ impl Auditor<'_> {
     /// Makes a decision again, and holds the facts that it was made from against the ledger.
     pub(super) fn check_decision(&mut self, index: u64, entry: &Entry, judgement: &Judgement) {
         self.audit.decisions += 1;
+        let before = self.audit.problems.len();
+        let again = self.decide_again(index, entry, judgement);
+        self.audit.replays.push(Replay {
+            entry: index,
+            promotion: judgement.promotion.id.clone(),
+            recorded: judgement.decision.result,
+            again,
+            sources: judgement.sources.len(),
+            holds: self.audit.problems.len() == before,
+        });
+    }
+
+    fn decide_again(
+        &mut self,
+        index: u64,
+        entry: &Entry,
+        judgement: &Judgement,
+    ) -> Option<DecisionResult> {
         let path = record::evidence_path(judgement.inputs, "json");
-        let Some(bytes) = self.evidence(index, judgement.inputs, &path) else {
-            return;
-        };
+        let bytes = self.evidence(index, judgement.inputs, &path)?;
         let inputs: Inputs = match serde_json::from_slice(&bytes) {
             Ok(inputs) => inputs,
             Err(error) => {
-                return self.problem(
-                    index,
-                    Some(&path),
-                    format!("it is not the facts of a decision: {error}"),
-                );
+                let reason = format!("it is not the facts of a decision: {error}");
+                self.problem(index, Some(&path), reason);
+                return None;
             }
         };
-        let mut reasons = replay(judgement, &inputs);
+        let (again, mut reasons) = replay(judgement, &inputs);
         // Whoever could choose older rules could choose those that ask for less.
         demand(
             &mut reasons,
@@ -70,9 +84,11 @@ impl Auditor<'_> {
         reasons.extend(self.check_promotion(&inputs.promotion));
         reasons.extend(self.check_attestations(index, judgement, &inputs));
         reasons.extend(self.check_witnesses(index, &inputs));
+        reasons.extend(self.check_sources(index, judgement, &inputs));
         for reason in reasons {
             self.problem(index, Some(&path), reason);
         }
+        again
     }
 
     /// Who said what, and who may.
@@ -214,7 +230,8 @@ impl Auditor<'_> {
         let recorded = self.state.recorded_label(promotion.digest);
         let is_whole = match (&facts.label, recorded) {
             (Some(label), Some(recorded)) => recorded.tags().is_subset(label.tags()),
-            (None, _) | (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) | (Some(_), None) => true,
         };
         demand(
             &mut reasons,
@@ -271,11 +288,10 @@ impl Auditor<'_> {
         let Some(metrics) = &champion.metrics else {
             return promotion.replaces == Some(champion.digest);
         };
-        let all = self.state.registrations.values().flatten();
-        let mut known = all
-            .map(|(_, registration)| registration)
-            .filter(|known| known.digest == champion.digest)
-            .filter_map(|known| self.manifest_of(&known.version, known.manifest));
+        let mut known = self
+            .state
+            .registrations_of(champion.digest)
+            .filter_map(|(_, known)| self.manifest_of(&known.version, known.manifest));
         promotion.replaces == Some(champion.digest) && known.any(|known| known.metrics == *metrics)
     }
 
@@ -319,7 +335,7 @@ impl Auditor<'_> {
 }
 
 /// Decides again.
-fn replay(judgement: &Judgement, inputs: &Inputs) -> Reasons {
+fn replay(judgement: &Judgement, inputs: &Inputs) -> (Option<DecisionResult>, Reasons) {
     let mut reasons = Reasons::new();
     demand(
         &mut reasons,
@@ -338,11 +354,11 @@ fn replay(judgement: &Judgement, inputs: &Inputs) -> Reasons {
         reasons.push(format!(
             "the decision was made by version {rules} of the rules, and this program has version {RULES_VERSION}"
         ));
-        return reasons;
+        return (None, reasons);
     }
     let again = decide_by(rules, &inputs.promotion, &inputs.evidence, &policies);
     reasons.extend(compare(&judgement.decision, &again));
-    reasons
+    (Some(again.result), reasons)
 }
 
 /// What differs between a decision and the same made again.

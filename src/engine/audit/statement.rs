@@ -12,6 +12,7 @@ use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::{APPROVAL_NAMESPACE, MANIFEST_NAMESPACE};
+use crate::model::artifact::VersionId;
 use crate::model::digest::{Checksums, Sha256};
 use crate::model::event::{Receipt, Registration};
 use crate::model::id::PrincipalName;
@@ -28,6 +29,7 @@ impl Auditor<'_> {
         let claim = Claim {
             namespace: APPROVAL_NAMESPACE,
             message: &statement,
+            signed: receipt.statement,
             path: &record::signature_path(receipt.statement, "json", &receipt.key),
             sha256: receipt.signature,
             principal: &receipt.signer,
@@ -93,6 +95,7 @@ impl Auditor<'_> {
         let claim = Claim {
             namespace: APPROVAL_NAMESPACE,
             message: &bytes,
+            signed: statement,
             path: &record::signature_path(statement, "json", &key),
             sha256: signature,
             principal: signer,
@@ -116,7 +119,9 @@ impl Auditor<'_> {
     pub(super) fn check_registration(&mut self, index: u64, registration: &Registration) {
         let digest = registration.digest.sha256();
         let checksums = record::evidence_path(digest, "sha256");
-        if let Some(bytes) = self.evidence(index, digest, &checksums) {
+        if let Some(bytes) = self.evidence(index, digest, &checksums)
+            && !self.ahead.has_checksums(digest)
+        {
             let text = String::from_utf8(bytes).ok();
             if text.is_none_or(|text| Checksums::parse(&text).is_err()) {
                 self.problem(index, Some(&checksums), "its lines are not checksums");
@@ -127,13 +132,14 @@ impl Auditor<'_> {
             return;
         };
         self.check_producer(index, registration, &manifest);
-        let place = Place::Version(registration.version.clone());
-        let Ok(document) = parse_manifest::<ArtifactVersion>(&place, &path_of(&place), &manifest)
-        else {
+        let known = self
+            .ahead
+            .manifest(&registration.version, registration.manifest);
+        let known = known.cloned();
+        let Some(spec) = known.or_else(|| parse(&registration.version, &manifest)) else {
             let reason = format!("it is not a manifest of `{}`", registration.version);
             return self.problem(index, Some(&path), reason);
         };
-        let spec = document.value.spec;
         if spec.digest != registration.digest || spec.workspace != registration.workspace {
             self.problem(
                 index,
@@ -151,6 +157,7 @@ impl Auditor<'_> {
                 let claim = Claim {
                     namespace: MANIFEST_NAMESPACE,
                     message: manifest,
+                    signed: registration.manifest,
                     path: &record::signature_path(registration.manifest, "yaml", &signature.key),
                     sha256: signature.sha256,
                     principal: producer,
@@ -240,16 +247,16 @@ impl Auditor<'_> {
     }
 
     /// The manifest of a version as it was registered, from the evidence.
-    pub(super) fn manifest_of(
-        &self,
-        version: &crate::model::artifact::VersionId,
-        manifest: Sha256,
-    ) -> Option<VersionSpec> {
+    pub(super) fn manifest_of(&self, version: &VersionId, manifest: Sha256) -> Option<VersionSpec> {
         let path = record::evidence_path(manifest, "yaml");
         let bytes = self.book.log().evidence(&path).ok().flatten()?;
-        let place = Place::Version(version.clone());
         let is_it = Sha256::of(&bytes) == manifest;
-        let document = parse_manifest::<ArtifactVersion>(&place, &path_of(&place), &bytes).ok()?;
-        is_it.then_some(document.value.spec)
+        parse(version, &bytes).filter(|_| is_it)
     }
+}
+
+fn parse(version: &VersionId, manifest: &[u8]) -> Option<VersionSpec> {
+    let place = Place::Version(version.clone());
+    let document = parse_manifest::<ArtifactVersion>(&place, &path_of(&place), manifest);
+    Some(document.ok()?.value.spec)
 }

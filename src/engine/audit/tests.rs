@@ -17,7 +17,7 @@ use crate::model::event::Said;
 use crate::model::label::Label;
 use crate::model::lineage::Lineage;
 use crate::model::promotion::{Direction, Promotion};
-use crate::model::verdict::{Decision, DecisionResult, Verdict};
+use crate::model::verdict::{Decision, Verdict};
 use crate::plan::desired::Change;
 
 const FIRST: &str = "wildlife/model/penguin-species@1.0.0";

@@ -127,6 +127,7 @@ impl World {
         self.append(Event::Decided(Judgement {
             promotion: promotion.clone(),
             inputs: Sha256::of(b"inputs"),
+            sources: Vec::new(),
             attestations: std::collections::BTreeSet::new(),
             policy: evidence.policy,
             decision,

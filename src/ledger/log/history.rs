@@ -1,9 +1,11 @@
 //! Entries that were checked, and the checkpoint that covers them. Knows no store.
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::log::LedgerError;
 use crate::ledger::log::keys::{LogKeys, Opened};
-use crate::ledger::merkle::{Accumulator, leaf_hash};
+use crate::ledger::merkle::{Tree, leaf_hash};
 use crate::ledger::store::Head;
 use crate::model::digest::Sha256;
 
@@ -11,10 +13,8 @@ use crate::model::digest::Sha256;
 #[derive(Debug, Default)]
 pub(super) struct History {
     entries: Vec<Vec<u8>>,
-    // INVARIANT: the leaf hashes of `entries`.
-    leaves: Vec<Sha256>,
-    // INVARIANT: the tree that `checkpoint` covers; empty when there is none.
-    tree: Accumulator,
+    // INVARIANT: the tree over `entries`.
+    tree: Tree,
     checkpoint: Option<Checkpoint>,
 }
 
@@ -23,39 +23,33 @@ impl History {
         &self.entries
     }
 
-    pub(super) fn leaves(&self) -> &[Sha256] {
-        &self.leaves
+    pub(super) const fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     pub(super) const fn checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
     }
 
-    pub(super) const fn size(&self) -> u64 {
-        self.leaves.len() as u64
+    pub(super) fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The number of entries that the checkpoint covers.
+    pub(super) fn covered(&self) -> u64 {
+        self.checkpoint
+            .as_ref()
+            .map_or(0, |checkpoint| checkpoint.size)
     }
 
     /// The number of entries that the checkpoint does not cover.
-    pub(super) const fn unsigned(&self) -> u64 {
-        self.size() - self.tree.size()
+    pub(super) fn unsigned(&self) -> u64 {
+        self.size() - self.covered()
     }
 
     /// The entries from an index on.
     pub(super) fn from(&self, index: u64) -> impl Iterator<Item = &Vec<u8>> {
         self.entries.iter().skip(count(index))
-    }
-
-    /// The root of the tree of the first entries.
-    pub(super) fn root_at(&self, size: u64) -> Sha256 {
-        if size == self.tree.size() {
-            return self.tree.root();
-        }
-        let mut tree = Accumulator::default();
-        self.leaves
-            .iter()
-            .take(count(size))
-            .for_each(|leaf| tree.append(*leaf));
-        tree.root()
     }
 
     /// Takes the entries that follow, if the head's checkpoint agrees with all that is then known. Says whether a known
@@ -66,28 +60,31 @@ impl History {
         head: &Head,
         keys: &LogKeys,
     ) -> Result<bool, LedgerError> {
-        let leaves: Vec<_> = lines.iter().map(|line| leaf_hash(line)).collect();
-        let checked = self.check(&leaves, head, keys)?;
-        self.entries.extend(lines);
-        self.leaves.extend(leaves);
-        let Some((tree, opened)) = checked else {
-            return Ok(true);
-        };
-        let (checkpoint, is_proven) = match opened {
-            Opened::Proven(checkpoint) => (checkpoint, true),
-            Opened::Unproven(checkpoint) => (checkpoint, false),
-        };
-        self.set_checkpoint(tree, checkpoint);
-        Ok(is_proven)
+        let known = self.size();
+        leaf_hashes(&lines)
+            .iter()
+            .for_each(|leaf| self.tree.append(*leaf));
+        match self.check(head, keys) {
+            Ok(opened) => {
+                self.entries.extend(lines);
+                let (checkpoint, is_proven) = match opened {
+                    Some(Opened::Proven(checkpoint)) => (Some(checkpoint), true),
+                    Some(Opened::Unproven(checkpoint)) => (Some(checkpoint), false),
+                    None => (None, true),
+                };
+                self.checkpoint = checkpoint;
+                Ok(is_proven)
+            }
+            Err(error) => {
+                self.tree.truncate(known);
+                Err(error)
+            }
+        }
     }
 
-    fn check(
-        &self,
-        new: &[Sha256],
-        head: &Head,
-        keys: &LogKeys,
-    ) -> Result<Option<(Accumulator, Opened)>, LedgerError> {
-        let entries = self.size() + new.len() as u64;
+    /// The head's checkpoint, if it is over the first of the entries in the tree and covers none fewer than before.
+    fn check(&self, head: &Head, keys: &LogKeys) -> Result<Option<Opened>, LedgerError> {
+        let entries = self.size();
         let Some(bytes) = &head.checkpoint else {
             return match (&self.checkpoint, entries) {
                 (Some(_), _) => Err(rewritten("its checkpoint is gone".to_owned())),
@@ -97,22 +94,16 @@ impl History {
         };
         let opened = keys.open_for_now(bytes)?;
         let (Opened::Proven(checkpoint) | Opened::Unproven(checkpoint)) = &opened;
-        let covered = checkpoint.size;
+        let (covered, before) = (checkpoint.size, self.covered());
         if covered > entries {
             return Err(LedgerError::CutShort { covered, entries });
         }
-        let before = self.tree.size();
-        let Some(grown) = covered.checked_sub(before) else {
+        if covered < before {
             let reason = format!("its checkpoint covers {covered} entries, and covered {before}");
             return Err(rewritten(reason));
-        };
-        let mut tree = self.tree.clone();
-        let leaves = self.leaves.iter().chain(new).skip(count(before));
-        leaves
-            .take(count(grown))
-            .for_each(|leaf| tree.append(*leaf));
-        if tree.root() == checkpoint.root {
-            Ok(Some((tree, opened)))
+        }
+        if self.tree.root_at(covered) == Some(checkpoint.root) {
+            Ok(Some(opened))
         } else if self.checkpoint.is_none() {
             Err(LedgerError::Root { size: covered })
         } else {
@@ -124,31 +115,35 @@ impl History {
 
     /// Takes entries that this process added.
     pub(super) fn add_unsigned(&mut self, lines: Vec<Vec<u8>>) {
-        self.leaves.extend(lines.iter().map(|line| leaf_hash(line)));
+        lines
+            .iter()
+            .for_each(|line| self.tree.append(leaf_hash(line)));
         self.entries.extend(lines);
     }
 
-    /// The checkpoint over all entries, and its tree, which is the last checkpoint's tree with the rest added.
-    pub(super) fn next_checkpoint(&self, origin: &str) -> (Accumulator, Checkpoint) {
-        let mut tree = self.tree.clone();
-        let rest = self.leaves.iter().skip(count(tree.size()));
-        rest.for_each(|leaf| tree.append(*leaf));
-        let (size, root) = (tree.size(), tree.root());
-        (
-            tree,
-            Checkpoint {
-                origin: origin.to_owned(),
-                size,
-                root,
-            },
-        )
+    /// The checkpoint over all entries.
+    pub(super) fn next_checkpoint(&self, origin: &str) -> Checkpoint {
+        let size = self.size();
+        Checkpoint {
+            origin: origin.to_owned(),
+            size,
+            // The tree has so many leaves, so it has that root.
+            root: self.tree.root_at(size).unwrap_or_else(|| Sha256::of(b"")),
+        }
     }
 
-    /// Takes a checkpoint that is in the store, with its tree.
-    pub(super) fn set_checkpoint(&mut self, tree: Accumulator, checkpoint: Checkpoint) {
-        self.tree = tree;
+    /// Takes a checkpoint that is in the store.
+    pub(super) fn set_checkpoint(&mut self, checkpoint: Checkpoint) {
         self.checkpoint = Some(checkpoint);
     }
+}
+
+/// The leaf hashes of lines; of many on all processors. A few are hashed sooner than a thread wakes up.
+fn leaf_hashes(lines: &[Vec<u8>]) -> Vec<Sha256> {
+    if lines.len() < 1024 {
+        return lines.iter().map(|line| leaf_hash(line)).collect();
+    }
+    lines.par_iter().map(|line| leaf_hash(line)).collect()
 }
 
 fn rewritten(reason: String) -> LedgerError {

@@ -14,8 +14,11 @@ use crate::ledger::checkpoint::{Checkpoint, CheckpointError};
 use crate::ledger::key::Verifier;
 use crate::ledger::log::history::History;
 pub use crate::ledger::log::keys::LogKeys;
+use crate::ledger::merkle::Tree;
+use crate::ledger::proof::ProofError;
 use crate::ledger::signer::Signer;
 use crate::ledger::store::{Batch, Head, LINES_PER_FILE, Store, StoreError};
+use crate::ledger::tlog_proof::TlogProof;
 use crate::model::digest::Sha256;
 
 /// Why a ledger is not to be believed, or could not be read or added to.
@@ -202,10 +205,33 @@ impl Log {
         self.history.entries()
     }
 
-    /// The leaf hashes of all entries, for proofs.
+    /// The leaf hashes of all entries.
     #[must_use]
     pub fn leaves(&self) -> &[Sha256] {
-        self.history.leaves()
+        self.history.tree().leaves()
+    }
+
+    /// The tree over all entries, for proofs. The checkpoint may cover fewer.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        self.history.tree()
+    }
+
+    /// The proof that an entry is in the tree of the newest checkpoint, with that checkpoint, for somebody who has neither.
+    ///
+    /// # Errors
+    ///
+    /// When no checkpoint covers the entry yet.
+    pub fn prove(&self, index: u64) -> Result<TlogProof, ProofError> {
+        let size = self.history.covered();
+        let hashes = self.history.tree().inclusion_proof(index, size)?;
+        let checkpoint = self.head.checkpoint.clone().unwrap_or_default();
+        Ok(TlogProof {
+            extra: None,
+            index,
+            hashes,
+            checkpoint,
+        })
     }
 
     /// The newest checkpoint that is in the store; `None` for a ledger that was never written to.
@@ -223,7 +249,7 @@ impl Log {
     /// The number of entries after those that the checkpoint covers: of an append that was cut before it was signed.
     /// Nothing vouches for their order or number yet.
     #[must_use]
-    pub const fn unsigned_tail(&self) -> u64 {
+    pub fn unsigned_tail(&self) -> u64 {
         self.history.unsigned()
     }
 
@@ -326,13 +352,13 @@ impl Log {
         if self.history.checkpoint().is_some() && self.history.unsigned() == 0 {
             return Ok(());
         }
-        let (tree, checkpoint) = self.history.next_checkpoint(signer.verifier().name());
+        let checkpoint = self.history.next_checkpoint(signer.verifier().name());
         let batch = Batch {
             checkpoint: Some(checkpoint.sign(signer)?),
             ..Batch::default()
         };
         self.head = self.store.append(&self.head, &batch)?;
-        self.history.set_checkpoint(tree, checkpoint);
+        self.history.set_checkpoint(checkpoint);
         Ok(())
     }
 
@@ -373,14 +399,11 @@ impl Log {
                 pinned.origin, name
             ));
         }
-        let covered = self
-            .history
-            .checkpoint()
-            .map_or(0, |checkpoint| checkpoint.size);
+        let covered = self.history.covered();
         if covered < pinned.size {
             return refuse(format!("its checkpoint covers {covered} entries"));
         }
-        if self.history.root_at(pinned.size) != pinned.root {
+        if self.history.tree().root_at(pinned.size) != Some(pinned.root) {
             return refuse("its first entries are others".to_owned());
         }
         Ok(())

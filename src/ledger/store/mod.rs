@@ -63,7 +63,7 @@ pub struct Batch {
 }
 
 /// A place for a ledger.
-pub trait Store: Debug + Send {
+pub trait Store: Debug + Send + Sync {
     /// What is there now; reads afresh.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::model::artifact::ArtifactId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::Event;
 use crate::model::id::{EnvironmentName, WorkspaceName};
-use crate::ops::history::HistoryRow;
+use crate::ops::history::{HistoryRow, Who};
 use crate::ops::plan::unknown;
 
 /// The fewest digits of a digest that name one.
@@ -28,7 +28,7 @@ pub struct HistoryFilter {
     pub workspace: Option<WorkspaceName>,
     /// A digest or another hash that entries name things by: whole, or its first digits.
     pub digest: Option<String>,
-    /// Who signed: a principal, or the engine that recorded it.
+    /// Who signed: a principal, the name that is printed of one, or the engine that recorded it.
     pub by: Option<String>,
     /// The word for the event.
     pub event: Option<String>,
@@ -51,7 +51,7 @@ pub(crate) struct Resolved {
 
 impl HistoryFilter {
     /// Finds what the names mean.
-    pub(super) fn resolve(&self, book: &Book) -> Result<Resolved> {
+    pub(crate) fn resolve(&self, book: &Book) -> Result<Resolved> {
         let (artifact, version) = match &self.artifact {
             Some(text) => {
                 let (artifact, version) = find_artifact(text, &artifacts_of(book))?;
@@ -59,44 +59,53 @@ impl HistoryFilter {
             }
             None => (None, None),
         };
+        let mut filter = self.clone();
         if let Some(by) = &self.by {
-            check_known("principal or engine", by, &people_of(book))?;
+            let by = principal_of(book, by)?;
+            check_known("principal or engine", &by, &people_of(book))?;
+            filter.by = Some(by);
         }
         Ok(Resolved {
             artifact,
             version,
             digits: self.digest.as_deref().map(digits).transpose()?,
-            filter: self.clone(),
+            filter,
         })
     }
 }
 
 impl Resolved {
-    pub(super) const fn limit(&self) -> Option<usize> {
+    /// Whether a moment is within the times that were asked for.
+    pub(crate) fn has_time(&self, time: Timestamp) -> bool {
+        self.filter.since.is_none_or(|since| time >= since)
+            && self.filter.until.is_none_or(|until| time <= until)
+    }
+
+    pub(crate) const fn limit(&self) -> Option<usize> {
         self.filter.limit
     }
 
-    pub(super) fn matches(&self, row: &HistoryRow) -> bool {
+    pub(crate) fn matches(&self, row: &HistoryRow) -> bool {
         let filter = &self.filter;
         let is_by = filter.by.as_ref().is_none_or(|by| {
-            row.signers.iter().any(|who| who.principal.as_str() == by)
-                || row.entry.engine.as_str() == by
+            row.signers.iter().any(|who| self.has_person(who)) || row.entry.engine.as_str() == by
         });
         is_by
             && filter.event.as_ref().is_none_or(|event| event == row.word)
-            && filter
-                .since
-                .is_none_or(|since| row.entry.recorded_at >= since)
-            && filter
-                .until
-                .is_none_or(|until| row.entry.recorded_at <= until)
+            && self.has_time(row.entry.recorded_at)
             && self.has_artifact(row.artifact.as_ref(), row.version.as_ref())
             && self.has_environment(row.environment.as_ref())
             && self.has_workspace(row.workspace.as_ref())
             && self.has_digest(&row.hashes)
     }
 
-    pub(super) fn has_artifact(
+    /// Whether a person is the one who was asked for.
+    pub(crate) fn has_person(&self, who: &Who) -> bool {
+        let by = self.filter.by.as_ref();
+        by.is_none_or(|by| who.principal.as_str() == by)
+    }
+
+    pub(crate) fn has_artifact(
         &self,
         artifact: Option<&ArtifactId>,
         version: Option<&Version>,
@@ -105,17 +114,17 @@ impl Resolved {
         is_artifact && (self.version.is_none() || self.version.as_ref() == version)
     }
 
-    pub(super) fn has_environment(&self, environment: Option<&EnvironmentName>) -> bool {
+    pub(crate) fn has_environment(&self, environment: Option<&EnvironmentName>) -> bool {
         let asked = self.filter.environment.as_ref();
         asked.is_none() || asked == environment
     }
 
-    pub(super) fn has_workspace(&self, workspace: Option<&WorkspaceName>) -> bool {
+    pub(crate) fn has_workspace(&self, workspace: Option<&WorkspaceName>) -> bool {
         let asked = self.filter.workspace.as_ref();
         asked.is_none() || asked == workspace
     }
 
-    pub(super) fn has_digest(&self, hashes: &[Sha256]) -> bool {
+    pub(crate) fn has_digest(&self, hashes: &[Sha256]) -> bool {
         let Some(digits) = &self.digits else {
             return true;
         };
@@ -189,6 +198,31 @@ fn artifacts_of(book: &Book) -> BTreeSet<ArtifactId> {
     let registered = state.registrations.keys().map(|id| id.artifact.clone());
     let promoted = state.slots.keys().map(|slot| slot.artifact.clone());
     registered.chain(promoted).collect()
+}
+
+/// The principal that a printed name belongs to; the text itself when it is no such name.
+///
+/// # Errors
+///
+/// When several have that name: then only a principal says who is meant.
+fn principal_of(book: &Book, text: &str) -> Result<String> {
+    let principals = book.root().into_iter().flat_map(|root| &root.principals);
+    let named: Vec<&str> = principals
+        .filter(|(principal, known)| known.name == text && principal.as_str() != text)
+        .map(|(principal, _)| principal.as_str())
+        .collect();
+    match named.as_slice() {
+        [] => Ok(text.to_owned()),
+        [one] => Ok((*one).to_owned()),
+        several => {
+            let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+            let failure = Failure::new(
+                FailureKind::Usage,
+                format!("`{text}` is the name of {} people", several.len()),
+            );
+            Err(failure.hint(format!("write one of {}", names.join(", "))))
+        }
+    }
 }
 
 /// Everyone who is or was anyone.

@@ -1,6 +1,6 @@
 //! One entry as a line that people read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use semver::Version;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{Adoption, Entry, Event, Judgement, Outcome, Registration, Said};
 use crate::model::id::{EnvironmentName, PrincipalName, WorkspaceName};
 use crate::model::label::Tag;
+use crate::model::principal::KeyFingerprint;
 use crate::model::promotion::PromotionId;
 use crate::model::verdict::{DecisionResult, Verdict};
 use crate::ops::history::Promoted;
@@ -62,8 +63,12 @@ pub struct HistoryRow {
 pub struct Who {
     /// The principal.
     pub principal: PrincipalName,
-    /// The name, as the trust root in force now has it.
+    /// The name as it is printed: in tables of entries as the trust root in force now has it, in records of promotions as
+    /// that in force then had it.
     pub name: String,
+    /// The key that signed, when a signature is what is told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyFingerprint>,
 }
 
 impl HistoryRow {
@@ -110,20 +115,25 @@ pub(super) fn row(
 ) -> HistoryRow {
     let known = |promotion: &PromotionId| promotions.get(promotion);
     let new = |what: String| HistoryRow::new(index, entry, what);
-    let mut signers: BTreeSet<&PrincipalName> = BTreeSet::new();
-    let of_paths;
+    let mut signers: Vec<(PrincipalName, Option<KeyFingerprint>)> = Vec::new();
     let mut row = match &entry.event {
         Event::Adopted(adoption) => {
-            of_paths = signers_of(adoption);
-            signers.extend(&of_paths);
+            signers.extend(signers_of(adoption));
             new(describe_adoption(adoption)).hashed([adoption.root, adoption.index])
         }
         Event::Registered(registration) => {
-            signers.extend(&registration.producer);
+            let key = registration.signature.as_ref();
+            let key = key.map(|signature| signature.key.clone());
+            signers.extend(
+                registration
+                    .producer
+                    .clone()
+                    .map(|producer| (producer, key)),
+            );
             of_registration(new(describe_registration(registration)), registration)
         }
         Event::Received(receipt) => {
-            signers.insert(&receipt.signer);
+            signers.push((receipt.signer.clone(), Some(receipt.key.clone())));
             let row = of_statement(&receipt.said, &new, &known);
             row.hashed([receipt.statement, receipt.signature])
         }
@@ -134,7 +144,7 @@ pub(super) fn row(
             reason,
             ..
         } => {
-            signers.insert(signer);
+            signers.push((signer.clone(), None));
             new(format!("statement refused: {reason}")).hashed([*statement, *signature])
         }
         Event::Decided(judgement) => new(describe_judgement(judgement))
@@ -157,22 +167,27 @@ pub(super) fn row(
     };
     row.signers = signers
         .into_iter()
-        .map(|principal| who(principal, root))
+        .map(|(principal, key)| who(&principal, key, root))
         .collect();
     row.hashes.extend(row.digest.map(|digest| digest.sha256()));
     row
 }
 
-fn who(principal: &PrincipalName, root: Option<&TrustRootSpec>) -> Who {
+fn who(
+    principal: &PrincipalName,
+    key: Option<KeyFingerprint>,
+    root: Option<&TrustRootSpec>,
+) -> Who {
     let known = root.and_then(|root| root.principals.get(principal));
     Who {
         principal: principal.clone(),
         name: known.map_or_else(|| principal.to_string(), |known| known.name.clone()),
+        key,
     }
 }
 
-/// The people whose signature files were counted.
-fn signers_of(adoption: &Adoption) -> BTreeSet<PrincipalName> {
+/// The people whose signature files were counted, each once.
+fn signers_of(adoption: &Adoption) -> BTreeMap<PrincipalName, Option<KeyFingerprint>> {
     let of_path = |path: &str| {
         let rest = path
             .strip_prefix(TRUST_ROOT_PATH)
@@ -182,8 +197,10 @@ fn signers_of(adoption: &Adoption) -> BTreeSet<PrincipalName> {
     };
     adoption
         .signatures
-        .keys()
-        .filter_map(|path| of_path(path.as_str()))
+        .iter()
+        .filter_map(|(path, signature)| {
+            Some((of_path(path.as_str())?, Some(signature.key.clone())))
+        })
         .collect()
 }
 

@@ -1,5 +1,7 @@
 //! A short past, asked about in every way.
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::engine::testing::{Made, TestOrganisation};
 use crate::error::FailureKind;
@@ -136,7 +138,7 @@ fn a_moment_of_the_past_is_as_it_was() {
     let second = organisation.promote_to_prod(SECOND, "better weights");
     let context = context_of(&organisation, "fay");
     let held = |at, filter: &HistoryFilter| -> Vec<(String, TreeDigest)> {
-        let report = holdings(&context, at, filter).unwrap();
+        let report = holdings(&context, (at, at), filter).unwrap();
         let slots = report.slots.iter();
         slots
             .map(|row| (row.environment.to_string(), row.digest))
@@ -152,4 +154,91 @@ fn a_moment_of_the_past_is_as_it_was() {
         ..HistoryFilter::default()
     };
     assert_eq!(held(between, &prod), [("prod".to_owned(), first)]);
+}
+
+#[test]
+fn a_day_is_everything_that_ran_on_it_and_who_wanted_that() {
+    let organisation = TestOrganisation::new();
+    organisation.promote_to_prod(FIRST, "weights");
+    let start = organisation.clock_now();
+    organisation.wait(1);
+    organisation.promote_to_prod(SECOND, "better weights");
+    let context = context_of(&organisation, "fay");
+    let prod = HistoryFilter {
+        environment: Some("prod".parse().unwrap()),
+        ..HistoryFilter::default()
+    };
+    let report = holdings(&context, (start, organisation.clock_now()), &prod).unwrap();
+    let [first, second] = report.slots.as_slice() else {
+        panic!("{report:#?}");
+    };
+    assert_eq!((first.since, first.until), (start, Some(second.since)));
+    assert_eq!(second.until, None);
+    let names = |people: &[Who]| -> std::collections::BTreeSet<String> {
+        people.iter().map(|who| who.principal.to_string()).collect()
+    };
+    assert_eq!(
+        names(&second.approved_by),
+        ["bob".to_owned(), "dan".to_owned()].into()
+    );
+    assert_eq!(
+        second.requested_by.as_ref().unwrap().name,
+        "eve of Wildlife"
+    );
+    let before = start - jiff::SignedDuration::from_secs(1);
+    assert!(
+        holdings(&context, (before, before), &prod)
+            .unwrap()
+            .slots
+            .is_empty()
+    );
+}
+
+#[test]
+fn who_approved_this_and_what_did_this_person_approve() {
+    let organisation = TestOrganisation::new();
+    let past = past(&organisation);
+    let said = |of: Option<&str>, by: Option<&str>| -> Vec<(String, String, &'static str)> {
+        let filter = HistoryFilter {
+            by: by.map(str::to_owned),
+            ..HistoryFilter::default()
+        };
+        let report = approvals(&past.context, of, &filter).unwrap();
+        let rows = report.approvals.iter().map(|row| {
+            assert!(row.approval.who.key.is_some() && !row.approval.meaning.is_empty());
+            let place = row.to.workspace.to_string();
+            (
+                row.approval.who.principal.to_string(),
+                place,
+                row.status.word(),
+            )
+        });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort();
+        rows
+    };
+    let row = |who: &str, place: &str| (who.to_owned(), place.to_owned(), "succeeded");
+    let all = vec![row("bob", "prod"), row("bob", "qa"), row("dan", "prod")];
+    assert_eq!(said(None, None), all);
+    assert_eq!(said(Some("penguin-species@1.0.0"), None), all);
+    assert_eq!(said(Some(&past.first.to_string()), None), all);
+    assert_eq!(said(Some("penguin-species@1.1.0"), None), vec![]);
+    assert_eq!(said(None, Some("dan")), vec![row("dan", "prod")]);
+    assert_eq!(
+        said(None, Some("dan of Wildlife")),
+        vec![row("dan", "prod")]
+    );
+    let report = approvals(&past.context, None, &HistoryFilter::default()).unwrap();
+    let into_qa = report
+        .approvals
+        .iter()
+        .find(|row| row.to.workspace.as_str() == "qa");
+    let promotion = into_qa.unwrap().promotion.short();
+    assert_eq!(said(Some(&promotion), None), vec![row("bob", "qa")]);
+    let failure = approvals(
+        &past.context,
+        Some("no-such-model"),
+        &HistoryFilter::default(),
+    );
+    assert_eq!(failure.unwrap_err().kind, FailureKind::Invalid);
 }

@@ -42,6 +42,8 @@ pub struct VerifyRequest {
     pub witnesses: usize,
     /// How old the cosignature of each of them may be.
     pub max_age: Option<Period>,
+    /// Whether each decision that was made again is to be told. They are all made again in any case.
+    pub tells_replays: bool,
 }
 
 /// What was checked, and what came of it.
@@ -194,6 +196,9 @@ impl VerifyReport {
         let log = book.log();
         self.ledger = Some(log.verifier().name().to_owned());
         self.audit = audit::audit(book);
+        if !held.request.tells_replays {
+            self.audit.replays.clear();
+        }
         if book.entries().is_empty() {
             self.problem("the ledger has no entries, so there is nothing that could be verified");
         }

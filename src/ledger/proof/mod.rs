@@ -3,7 +3,10 @@
 //! Proofs are made as RFC 9162, sections 2.1.3.1 and 2.1.4.1 define them, and checked with the algorithms of sections
 //! 2.1.3.2 and 2.1.4.2.
 
+mod make;
+
 use crate::ledger::merkle::{node_hash, root};
+pub use crate::ledger::proof::make::{consistency_proof, inclusion_proof};
 use crate::model::digest::Sha256;
 
 /// The most hashes a proof can hold: the depth of a tree of 2^64 leaves, and one for where it starts.
@@ -42,77 +45,6 @@ pub enum ProofError {
         /// The number of entries in the tree.
         size: u64,
     },
-}
-
-/// The proof that the leaf at `index` (from 0) is in the tree over `leaves`.
-///
-/// # Errors
-///
-/// [`ProofError::NoEntry`] when the tree is smaller.
-pub fn inclusion_proof(leaves: &[Sha256], index: u64) -> Result<Vec<Sha256>, ProofError> {
-    let size = leaves.len() as u64;
-    let error = ProofError::NoEntry { index, size };
-    let mut position = usize::try_from(index).map_err(|_| error.clone())?;
-    if position >= leaves.len() {
-        return Err(error);
-    }
-    let mut proof = Vec::new();
-    let mut subtree = leaves;
-    while subtree.len() > 1 {
-        let (left, right) = halves(subtree);
-        if position < left.len() {
-            proof.push(root(right));
-            subtree = left;
-        } else {
-            position -= left.len();
-            proof.push(root(left));
-            subtree = right;
-        }
-    }
-    proof.reverse();
-    Ok(proof)
-}
-
-/// The proof that the tree over `leaves` continues the tree of its first `old` leaves.
-///
-/// # Errors
-///
-/// [`ProofError::Shrunk`] when there are fewer leaves than `old`.
-pub fn consistency_proof(leaves: &[Sha256], old: u64) -> Result<Vec<Sha256>, ProofError> {
-    let new = leaves.len() as u64;
-    if old > new {
-        return Err(ProofError::Shrunk { old, new });
-    }
-    let mut remaining = usize::try_from(old).map_err(|_| ProofError::Shrunk { old, new })?;
-    let mut proof = Vec::new();
-    if old == 0 || old == new {
-        return Ok(proof);
-    }
-    let mut subtree = leaves;
-    // Whether the rest of the old tree is the old tree itself; the checker has its root already.
-    let mut whole = true;
-    while remaining < subtree.len() {
-        let (left, right) = halves(subtree);
-        if remaining <= left.len() {
-            proof.push(root(right));
-            subtree = left;
-        } else {
-            remaining -= left.len();
-            proof.push(root(left));
-            subtree = right;
-            whole = false;
-        }
-    }
-    if !whole {
-        proof.push(root(subtree));
-    }
-    proof.reverse();
-    Ok(proof)
-}
-
-/// The left subtree, of the largest power of two of leaves, and the right one.
-fn halves(leaves: &[Sha256]) -> (&[Sha256], &[Sha256]) {
-    leaves.split_at(leaves.len().next_power_of_two() / 2)
 }
 
 /// Checks that `leaf` is at `index` in the tree of `size` entries with this root.
