@@ -302,7 +302,7 @@ impl Engine {
             Direction::Rollback => policies.rollback(),
             Direction::Forward => None,
         };
-        let version = version_facts(world, promotion);
+        let mut version = version_facts(world, promotion);
         let target = world.workspace(&promotion.slot.workspace).cloned();
         let target = target.ok_or_else(|| {
             EngineError::Internal(format!(
@@ -314,6 +314,17 @@ impl Engine {
             let environments = &freeze.value.spec.environments;
             environments.contains(&promotion.environment)
         });
+        let acts = acts::facts(
+            world.state(),
+            &world.people,
+            &world.manifests.topology.value.spec,
+            promotion,
+            (version.label.as_ref(), &target),
+        );
+        if acts.declassifications.is_empty() {
+            // Nothing is held against it.
+            version.basis = None;
+        }
         Ok(Evidence {
             now: world.pending.now(),
             ledger: world.ledger.clone(),
@@ -333,13 +344,7 @@ impl Engine {
             marked_bad: marked_bad(world.state(), &world.people, promotion.digest),
             attestations: Vec::new(),
             request: self.request_facts(world, asked, promotion)?,
-            acts: acts::facts(
-                world.state(),
-                &world.people,
-                &world.manifests.topology.value.spec,
-                promotion,
-                (version.label.as_ref(), &target),
-            ),
+            acts,
             bypass: acts::stricter_bypass(policies.all()),
             lifters: acts::lifters(policies.all()),
             witnessed: witness_facts(world, promotion, policies),

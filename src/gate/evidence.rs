@@ -81,7 +81,7 @@ pub struct VersionFacts {
     pub manifest: Sha256,
     /// The label of everything it was made from; `None` when it could not be computed.
     pub label: Option<Label>,
-    /// What the label is made from.
+    /// What the label is made from; there when somebody declassified anything of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Sha256>,
     /// What is missing in its lineage, in words; empty when it is complete.

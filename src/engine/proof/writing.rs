@@ -118,7 +118,11 @@ impl World {
             owners: &evidence.acts.owners,
             heard: &evidence.acts.declassifications,
         });
-        let origin = Origin::Workspace(promotion.from.as_ref().unwrap());
+        // As staging does: without bytes nothing is made.
+        let Some(from) = &promotion.from else {
+            return false;
+        };
+        let origin = Origin::Workspace(from);
         if !is_own && permit(digest, &label, &lowered, &origin, &evidence.target).is_err() {
             return false;
         }
