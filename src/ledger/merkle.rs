@@ -280,6 +280,7 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn a_whole_tree_knows_every_earlier_root(size in 0_usize..150, cut in 0_usize..150) {
             let leaves: Vec<_> = (0..size).map(|index| leaf_hash(&index.to_be_bytes())).collect();
@@ -293,6 +294,9 @@ pub(super) mod tests {
             prop_assert_eq!(&tree, &Tree::of(&leaves[..cut.min(size)]));
         }
 
+    }
+
+    proptest! {
         #[test]
         fn roots_agree_with_the_definition_and_another_implementation(
             entries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..80)

@@ -7,6 +7,10 @@ pub(crate) const LONG_FILES: &[(&str, &str)] = &[
         "one short test a promise of the adapter",
     ),
     (
+        "src/engine/audit/decision.rs",
+        "one decision made again, one function for each group of its facts",
+    ),
+    (
         "src/engine/evidence.rs",
         "one function for each group of facts that gates judge",
     ),
@@ -33,6 +37,10 @@ pub(crate) const LONG_FILES: &[(&str, &str)] = &[
     (
         "src/git/commit.rs",
         "writing trees and commits, with tests against `git` itself",
+    ),
+    (
+        "src/ledger/log/mod.rs",
+        "one log: reading, appending and signing must be seen together",
     ),
     (
         "src/model/digest.rs",

@@ -18,6 +18,11 @@ TYPES = {
     "ended": "promotion-result", "decided": None,
 }
 
+EXTENSIONS = {
+    "facts": "json", "approval": "json", "bad-mark": "json", "act": "json", "release-signature": "sig",
+    "attestation": "sigstore.json", "cosignature": "note",
+}
+
 
 def need(holds, otherwise):
     if not holds:
@@ -137,7 +142,8 @@ def named(event):
             yield signature(event["statement"], ref, "json")
     elif kind == "decided":
         yield f"{event['inputs']}.json", event["inputs"]
-        yield from ((f"{one}.sigstore.json", one) for one in event.get("attestations", []))
+        for source in event["sources"]:
+            yield f"{source['sha256']}.{EXTENSIONS.get(source['what'], 'yaml')}", source["sha256"]
 
 
 def main(folder):

@@ -3,8 +3,6 @@
 //!
 //! Only what is good is kept. Whatever is not here is done again in its place, where it is also told what is wrong with it.
 
-use std::collections::BTreeMap;
-
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::engine::people::{People, Signer};
@@ -14,29 +12,28 @@ use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::{APPROVAL_NAMESPACE, MANIFEST_NAMESPACE};
-use crate::model::artifact::VersionId;
 use crate::model::digest::{Checksums, Sha256};
 use crate::model::event::{Entry, Event, Receipt, Registration};
 
 /// How many entries are looked at together.
 pub(super) const RUN: usize = 1024;
 
-/// What is known of a run of entries before they are looked at one by one.
+/// What is known of an entry before its turn.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    /// Evidence with the right hash, by path.
-    files: BTreeMap<String, Vec<u8>>,
-    /// Good signatures: whose, by what was signed, the SHA-256 of the signature, and its purpose.
-    signers: BTreeMap<(Sha256, Sha256, &'static str), Signer>,
-    /// Valid manifests.
-    manifests: BTreeMap<(VersionId, Sha256), VersionSpec>,
-    /// Files of checksums that can be read.
-    checksums: BTreeMap<Sha256, ()>,
+    /// Evidence with the right hash, by path: at most three files.
+    files: Vec<(String, Vec<u8>)>,
+    /// A good signature: what was signed, the SHA-256 of the signature, its purpose, and whose it is.
+    signer: Option<(Sha256, Sha256, &'static str, Signer)>,
+    /// The manifest that is registered, when it is valid.
+    manifest: Option<(Sha256, VersionSpec)>,
+    /// The digest whose checksums can be read.
+    checksums: Option<Sha256>,
 }
 
 impl Ahead {
-    /// Looks at entries that are read under one trust root.
-    pub(super) fn of(entries: &[Entry], log: &Log, people: &People) -> Self {
+    /// Looks at entries that are read under one trust root, each by itself.
+    pub(super) fn of(entries: &[Entry], log: &Log, people: &People) -> Vec<Self> {
         let looked = entries.par_iter().map(|entry| {
             let mut ahead = Self::default();
             match &entry.event {
@@ -54,17 +51,14 @@ impl Ahead {
             }
             ahead
         });
-        looked.reduce(Self::default, |mut left, mut right| {
-            left.files.append(&mut right.files);
-            left.signers.append(&mut right.signers);
-            left.manifests.append(&mut right.manifests);
-            left.checksums.append(&mut right.checksums);
-            left
-        })
+        looked.collect()
     }
 
     pub(super) fn file(&self, path: &str) -> Option<&Vec<u8>> {
-        self.files.get(path)
+        let mut known = self.files.iter();
+        known
+            .find(|(known, _)| known == path)
+            .map(|(_, bytes)| bytes)
     }
 
     pub(super) fn signer(
@@ -73,15 +67,22 @@ impl Ahead {
         signature: Sha256,
         namespace: &'static str,
     ) -> Option<&Signer> {
-        self.signers.get(&(signed, signature, namespace))
+        let known = self.signer.as_ref();
+        let known =
+            known.filter(|known| (known.0, known.1, known.2) == (signed, signature, namespace));
+        known.map(|(_, _, _, signer)| signer)
     }
 
-    pub(super) fn manifest(&self, version: &VersionId, manifest: Sha256) -> Option<&VersionSpec> {
-        self.manifests.get(&(version.clone(), manifest))
+    /// The valid manifest with this hash; of the version that the entry registers.
+    pub(super) fn manifest(&self, manifest: Sha256) -> Option<&VersionSpec> {
+        let known = self.manifest.as_ref();
+        known
+            .filter(|(known, _)| *known == manifest)
+            .map(|(_, spec)| spec)
     }
 
     pub(super) fn has_checksums(&self, digest: Sha256) -> bool {
-        self.checksums.contains_key(&digest)
+        self.checksums == Some(digest)
     }
 
     /// Reads a file, and keeps it if its hash is right.
@@ -90,7 +91,8 @@ impl Ahead {
         if Sha256::of(&bytes) != sha256 {
             return None;
         }
-        Some(self.files.entry(path).or_insert(bytes))
+        self.files.push((path, bytes));
+        self.files.last().map(|(_, bytes)| bytes)
     }
 
     fn registration(&mut self, registration: &Registration, log: &Log, people: &People) {
@@ -98,7 +100,7 @@ impl Ahead {
         let checksums = self.read(log, record::evidence_path(digest, "sha256"), digest);
         let text = checksums.and_then(|bytes| std::str::from_utf8(bytes).ok());
         if text.is_some_and(|text| Checksums::parse(text).is_ok()) {
-            self.checksums.insert(digest, ());
+            self.checksums = Some(digest);
         }
         let path = record::evidence_path(registration.manifest, "yaml");
         let Some(manifest) = self.read(log, path, registration.manifest).cloned() else {
@@ -107,16 +109,15 @@ impl Ahead {
         let place = Place::Version(registration.version.clone());
         if let Ok(document) = parse_manifest::<ArtifactVersion>(&place, &path_of(&place), &manifest)
         {
-            let key = (registration.version.clone(), registration.manifest);
-            self.manifests.insert(key, document.value.spec);
+            self.manifest = Some((registration.manifest, document.value.spec));
         }
         if let Some(signature) = &registration.signature {
             let path = record::signature_path(registration.manifest, "yaml", &signature.key);
             if let Some(armored) = self.read(log, path, signature.sha256)
                 && let Ok(signer) = people.verify(MANIFEST_NAMESPACE, &manifest, armored, 0)
             {
-                let key = (registration.manifest, signature.sha256, MANIFEST_NAMESPACE);
-                self.signers.insert(key, signer);
+                let (signed, signature) = (registration.manifest, signature.sha256);
+                self.signer = Some((signed, signature, MANIFEST_NAMESPACE, signer));
             }
         }
     }
@@ -130,8 +131,8 @@ impl Ahead {
         if let Some(armored) = self.read(log, path, receipt.signature)
             && let Ok(signer) = people.verify(APPROVAL_NAMESPACE, &statement, armored, 0)
         {
-            let key = (receipt.statement, receipt.signature, APPROVAL_NAMESPACE);
-            self.signers.insert(key, signer);
+            let (signed, signature) = (receipt.statement, receipt.signature);
+            self.signer = Some((signed, signature, APPROVAL_NAMESPACE, signer));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Each recorded input of a decision changed, by an engine that decides again from the changed ones and signs what came out.
 //! What the ledger or the evidence can tell is noticed; what only Git can tell is listed here, one by one.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::*;

@@ -15,8 +15,9 @@ mod sources;
 mod statement;
 mod witness;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -109,26 +110,34 @@ pub fn audit(book: &Book) -> Audit {
         origin: book.log().verifier().name().to_owned(),
         state: State::default(),
         root: None,
-        people: People::default(),
+        people: Arc::default(),
         governed: Vec::new(),
-        files: BTreeSet::new(),
+        files: BTreeMap::new(),
         rules: 0,
         roots: Roots::default(),
-        whole: BTreeSet::new(),
         ahead: Ahead::default(),
         audit: Audit::default(),
     };
-    let mut numbered = (0..).zip(book.entries());
+    let mut index = 0;
     // What follows an adoption is read under another trust root, so no run goes on behind one.
     for under_one_root in book
         .entries()
         .split_inclusive(|entry| matches!(entry.event, Event::Adopted(_)))
     {
-        for run in under_one_root.chunks(ahead::RUN) {
-            auditor.ahead = Ahead::of(run, book.log(), &auditor.people);
-            for (index, entry) in numbered.by_ref().take(run.len()) {
-                auditor.check(index, entry);
-            }
+        let people = Arc::clone(&auditor.people);
+        let look = |run: &[Entry]| Ahead::of(run, book.log(), &people);
+        let mut runs = under_one_root.chunks(ahead::RUN).peekable();
+        let mut looked = look(runs.peek().copied().unwrap_or(&[]));
+        while let Some(run) = runs.next() {
+            let next = runs.peek().copied().unwrap_or(&[]);
+            let check = || {
+                for (entry, ahead) in run.iter().zip(looked) {
+                    auditor.ahead = ahead;
+                    auditor.check(index, entry);
+                    index += 1;
+                }
+            };
+            ((), looked) = rayon::join(check, || look(next));
         }
     }
     Audit {
@@ -143,15 +152,15 @@ struct Auditor<'a> {
     origin: String,
     state: State,
     root: Option<TrustRootSpec>,
-    people: People,
+    people: Arc<People>,
     /// The governed files of each adoption, oldest first.
     governed: Vec<Governed>,
-    /// The files of evidence that were asked for, and of those the ones that are what they should be.
-    files: BTreeSet<String>,
+    /// The files of evidence that were asked for, and whether each is what it should be.
+    files: BTreeMap<String, bool>,
     /// The newest version of the rules that anything was decided by.
     rules: u32,
     roots: Roots,
-    whole: BTreeSet<String>,
+    /// What is known of the entry at hand.
     ahead: Ahead,
     audit: Audit,
 }
@@ -202,14 +211,18 @@ impl Auditor<'_> {
 
     /// A piece of evidence; `None`, and a problem, when it is not there or is something else.
     fn evidence(&mut self, index: u64, sha256: Sha256, path: &str) -> Option<Vec<u8>> {
-        let is_new = self.files.insert(path.to_owned());
-        if let Some(bytes) = self.ahead.file(path).filter(|_| is_new) {
-            self.whole.insert(path.to_owned());
-            return Some(bytes.clone());
+        if let Some(bytes) = self.ahead.file(path) {
+            let bytes = bytes.clone();
+            self.files.insert(path.to_owned(), true);
+            return Some(bytes);
+        }
+        let is_new = !self.files.contains_key(path);
+        if is_new {
+            self.files.insert(path.to_owned(), false);
         }
         match self.book.log().evidence(path) {
             Ok(Some(bytes)) if Sha256::of(&bytes) == sha256 => {
-                self.whole.insert(path.to_owned());
+                self.files.insert(path.to_owned(), true);
                 return Some(bytes);
             }
             // Told once; whatever else needs it only adds that it could not be looked at.
@@ -227,7 +240,7 @@ impl Auditor<'_> {
 
     /// Whether a piece of evidence is what it should be; a problem, when it is not. Each is read once for this.
     fn is_whole(&mut self, index: u64, sha256: Sha256, path: &str) -> bool {
-        self.whole.contains(path) || self.evidence(index, sha256, path).is_some()
+        self.files.get(path) == Some(&true) || self.evidence(index, sha256, path).is_some()
     }
 
     /// Verifies a signature under the trust root in force.
@@ -271,7 +284,7 @@ impl Auditor<'_> {
         if let Some(root) = self.evidence(index, adoption.root, &path) {
             match parse_manifest::<TrustRoot>(&Place::TrustRoot, TRUST_ROOT_PATH, &root) {
                 Ok(document) => {
-                    self.people = People::of(&document.value.spec);
+                    self.people = Arc::new(People::of(&document.value.spec));
                     self.root = Some(document.value.spec);
                 }
                 Err(_) => self.problem(index, Some(&path), "it is not a trust root"),

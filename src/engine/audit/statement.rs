@@ -132,9 +132,7 @@ impl Auditor<'_> {
             return;
         };
         self.check_producer(index, registration, &manifest);
-        let known = self
-            .ahead
-            .manifest(&registration.version, registration.manifest);
+        let known = self.ahead.manifest(registration.manifest);
         let known = known.cloned();
         let Some(spec) = known.or_else(|| parse(&registration.version, &manifest)) else {
             let reason = format!("it is not a manifest of `{}`", registration.version);

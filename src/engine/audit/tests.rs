@@ -1,5 +1,7 @@
 //! An engine that lies: everything is signed with its own good key, and the audit tells.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::engine::Engine;
 use crate::engine::error::EngineError;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,16 +40,23 @@ impl Folder {
         offset: u64,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        // Asked first, because opening a pipe would wait for a writer.
-        if self.length(file)?.is_none() {
-            return Ok(None);
-        }
+        // Opening a pipe would wait for a writer, if it were not told not to.
+        let without_waiting = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
         let read = || -> io::Result<Vec<u8>> {
-            let mut open = File::open(self.path(file))?;
+            let mut open = OpenOptions::new()
+                .read(true)
+                .custom_flags(without_waiting)
+                .open(self.path(file))?;
+            let metadata = open.metadata()?;
+            if !metadata.is_file() {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
             if offset > 0 {
                 open.seek(SeekFrom::Start(offset))?;
             }
-            let mut bytes = Vec::new();
+            // A little more than there is, so that the end is found without another allocation.
+            let length = usize::try_from(metadata.len().saturating_sub(offset)).unwrap_or(limit);
+            let mut bytes = Vec::with_capacity(length.min(limit).saturating_add(64));
             open.take(limit as u64 + 1).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
@@ -58,7 +66,11 @@ impl Folder {
             }
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(unreadable(file, &error)),
+            Err(error) => {
+                // Says so when it is something else than a file.
+                self.length(file)?;
+                Err(unreadable(file, &error))
+            }
         }
     }
 
