@@ -240,13 +240,39 @@ fn every_promise_of_the_readme_has_a_test_that_breaks_it() {
         promised.len() >= 7,
         "the table of promises was not found: {promised:?}"
     );
+    all_are_tests(&promised);
+}
+
+#[test]
+fn every_threat_has_a_test_that_tries_it() {
+    let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
+    let is_row = |line: &&str| line.starts_with('|') && !line.contains("---");
+    let rows = page.lines().filter(is_row);
+    let last = |row: &str| {
+        row.trim_end_matches([' ', '|'])
+            .rsplit('|')
+            .next()
+            .map(str::to_owned)
+    };
+    let names = rows.map(|row| last(row).unwrap_or_default());
+    let names: Vec<String> = names
+        .filter(|cell| cell.trim() != "test")
+        .map(|cell| cell.trim().trim_matches('`').to_owned())
+        .collect();
+    assert!(names.len() >= 35, "the tables were not found: {names:?}");
+    all_are_tests(&names);
+}
+
+#[track_caller]
+fn all_are_tests(names: &[String]) {
     let sources = [root().join("tests"), root().join("src")];
     let sources: Vec<(String, Vec<u8>)> = sources
         .iter()
         .flat_map(|folder| crate::support::files_under(folder))
         .collect();
-    for name in promised {
-        let declaration = format!("fn {name}()");
+    for name in names {
+        // Properties take arguments.
+        let declaration = format!("fn {name}(");
         let is_there = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(&declaration);
         assert!(
             sources
