@@ -2,7 +2,7 @@
 
 use crate::hand::{event_types, expect_whole_ledger};
 use crate::organisation::{Answer, Organisation};
-use crate::variants::{MODEL, make_ready, register};
+use crate::variants::{MODEL, make_ready, register, variant};
 
 /// A person signs something, with a reason.
 #[track_caller]
@@ -257,4 +257,34 @@ fn a_declassification_ends_when_the_data_is_labelled_otherwise() {
         "the data behind it carries `field-notes`, `production`, and workspace `qa` is not cleared for that",
     );
     assert_eq!(organisation.served("qa"), None);
+}
+
+#[test]
+fn a_promotion_that_failed_is_tried_again_when_somebody_says_so() {
+    let organisation = Organisation::new();
+    // A registration that was never merged has left other bytes under the version.
+    let other = variant(&organisation, "9.9.9");
+    let mut never_merged =
+        Organisation::register_arguments(MODEL, "1.0.0", &other, "qa", "penguins-sample");
+    never_merged.extend(["--branch", "never-merged"].map(str::to_owned));
+    let never_merged: Vec<&str> = never_merged.iter().map(String::as_str).collect();
+    organisation.as_person("dana", &never_merged).expect_code(0);
+    organisation.git("dana", &["checkout", "--quiet", "main"]);
+    make_ready(&organisation, "1.0.0");
+    applies(&organisation, 6, "failed");
+    applies(
+        &organisation,
+        6,
+        "its last attempt failed; a new release tries again",
+    );
+
+    std::fs::remove_dir_all(organisation.workspace("qa").join("wildlife")).unwrap();
+    let plan = organisation.as_person("dana", &["plan", "-o", "json"]);
+    let id = plan.json()["slots"][0]["promotion"]["id"].clone();
+    act(&organisation, "dana", &["retry", id.as_str().unwrap()]).expect_code(0);
+    organisation.apply().expect_code(4);
+    organisation.approve("rita", "qa");
+    organisation.apply().expect_code(0);
+    assert_eq!(organisation.served("qa").as_deref(), Some("1.0.0"));
+    expect_whole_ledger(&organisation);
 }
