@@ -511,7 +511,10 @@ fn with_digest_gate(decision: &Decision, verdict: Verdict) -> Decision {
         gate: "digest".to_owned(),
         verdict,
     });
-    Decision::of(gates)
+    Decision {
+        overridden: decision.overridden.clone(),
+        ..Decision::of(gates)
+    }
 }
 
 /// The digest that the pointer of the promotion's slot holds, as the workspace says.

@@ -93,23 +93,35 @@ pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport
         if !request.workspaces.is_empty() && !request.workspaces.contains(name) {
             continue;
         }
-        report.findings.extend(by_ledger(&world, &target.facts));
+        let held = held(&world, &target.facts);
+        report
+            .findings
+            .extend(by_ledger(&world, &target.facts, &held));
         let mut count = 0;
         if !request.is_ledger_only {
-            let holdings = engine.holdings(&world, name).await?;
+            let mut holdings = engine.holdings(&world, name).await?;
             count = holdings.files.len();
+            // A disk that is not mounted is empty too.
+            if count == 0 && holdings.unread.is_empty() && !held.is_empty() {
+                let versions = held.len();
+                let reason = format!(
+                    "there is no file, and the ledger says that it holds {versions} versions"
+                );
+                holdings.unread.insert(".".to_owned(), reason);
+            }
             let files = holdings.files.into_iter();
             let found = files.filter_map(|(path, file)| {
                 by_file(&world, &target.facts, holders.get(&file)?, (path, file))
             });
             report.findings.extend(found);
+            let unread = |(path, reason)| Unread {
+                workspace: name.clone(),
+                path,
+                reason,
+            };
             report
                 .unread
-                .extend(holdings.unread.into_iter().map(|(path, reason)| Unread {
-                    workspace: name.clone(),
-                    path,
-                    reason,
-                }));
+                .extend(holdings.unread.into_iter().map(unread));
         }
         report.workspaces.insert(name.clone(), count);
     }
@@ -117,10 +129,10 @@ pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport
     Ok(report)
 }
 
-/// What the ledger says that a workspace holds, and may not under the labels of now.
-fn by_ledger(world: &World, target: &WorkspaceFacts) -> Vec<Finding> {
+/// The versions that the ledger says a workspace holds: promoted to it, or made there.
+fn held(world: &World, target: &WorkspaceFacts) -> BTreeSet<(VersionId, TreeDigest)> {
     let state = world.state();
-    let mut held: BTreeSet<(VersionId, TreeDigest)> = BTreeSet::new();
+    let mut held = BTreeSet::new();
     for (id, registrations) in state.registrations.iter() {
         for (_, registration) in registrations {
             let slot = crate::model::workspace::Slot {
@@ -136,6 +148,15 @@ fn by_ledger(world: &World, target: &WorkspaceFacts) -> Vec<Finding> {
             }
         }
     }
+    held
+}
+
+/// What of it the workspace may not hold under the labels of now.
+fn by_ledger(
+    world: &World,
+    target: &WorkspaceFacts,
+    held: &BTreeSet<(VersionId, TreeDigest)>,
+) -> Vec<Finding> {
     let finding = |(version, digest): (VersionId, TreeDigest)| {
         let tags = beyond(world, target, digest)?;
         Some(Finding {
@@ -147,7 +168,7 @@ fn by_ledger(world: &World, target: &WorkspaceFacts) -> Vec<Finding> {
             tags,
         })
     };
-    held.into_iter().filter_map(finding).collect()
+    held.iter().cloned().filter_map(finding).collect()
 }
 
 fn by_file(

@@ -66,6 +66,20 @@ fn data_that_is_labelled_higher_later_is_found_wherever_it_went() {
     scan(&organisation, &["--ledger-only"]).expect_code(3);
 }
 
+/// A disk that is not mounted looks like a workspace that is clean.
+#[test]
+fn a_workspace_that_lost_everything_is_not_clean() {
+    let organisation = Organisation::new();
+    is_clean(&organisation);
+    organisation.promote_to_qa("1.0.0");
+    is_clean(&organisation);
+    std::fs::remove_dir_all(organisation.workspace("qa")).unwrap();
+    let unread = scan(&organisation, &[]).expect_code(5);
+    let says = "not read qa: `.`: there is no file, and the ledger says that it holds 1 versions\n";
+    assert!(unread.stdout.contains(says), "{}", unread.all());
+    scan(&organisation, &["--ledger-only"]).expect_code(0);
+}
+
 #[test]
 fn production_bytes_are_found_in_dev_under_any_name() {
     let organisation = Organisation::new();

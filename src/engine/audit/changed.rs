@@ -11,7 +11,7 @@ use crate::engine::sources::{lineage_of, sources};
 use crate::engine::testing::{LedgerAt, Made, TestOrganisation};
 use crate::engine::world::World;
 use crate::gate::RULES_VERSION;
-use crate::gate::decide::decide;
+use crate::gate::decide::{decide, decide_by};
 use crate::gate::policy::policy_digest;
 use crate::manifest::policy::GateSpec;
 use crate::model::event::{Judgement, SourceKind};
@@ -326,4 +326,51 @@ fn a_flood_of_statements_leaves_the_essential_sources() {
     let named = sources(world.state(), &inputs, facts, lineage);
     assert_eq!(named.len(), 7);
     assert!(named.iter().all(|source| source.what.is_essential()));
+}
+
+/// What the next promotion waits for follows from which gates were overridden, and which gates were asked from the rules.
+#[test]
+fn overrides_that_are_misstated_and_rules_that_go_back_are_noticed() {
+    let organisation = approved();
+    let mut engine = organisation.engine();
+    let (mut world, judged) = judged(&mut engine);
+    for (path, bytes) in judged.release.evidence() {
+        world.pending.add_evidence(path, bytes);
+    }
+    let first = world.pending.state().size;
+    let mut push = |change: &dyn Fn(&mut Judgement, &mut Inputs)| {
+        let mut inputs = judged.inputs();
+        let (mut judgement, _) = decided_from(&world, &inputs);
+        change(&mut judgement, &mut inputs);
+        let (named, bytes) = decided_from(&world, &inputs);
+        judgement.inputs = named.inputs;
+        judgement.sources = named.sources;
+        let path = record::evidence_path(judgement.inputs, "json");
+        world.pending.add_evidence(path, bytes);
+        world.pending.push(Event::Decided(judgement)).unwrap();
+    };
+    push(&|_, _| {});
+    push(&|judgement, _| {
+        judgement.decision.overridden.insert("approvals".to_owned());
+    });
+    push(&|judgement, inputs| {
+        inputs.rules_version = 1;
+        judgement.rules_version = 1;
+        let policies: Vec<&[GateSpec]> = inputs.policies.iter().map(Vec::as_slice).collect();
+        judgement.decision = decide_by(1, &inputs.promotion, &inputs.evidence, &policies);
+    });
+    assert!(engine.record(&mut world).unwrap());
+    let said: Vec<(u64, String)> = audit(engine.book().unwrap())
+        .problems
+        .into_iter()
+        .filter_map(|problem| Some((problem.entry? - first, problem.reason)))
+        .collect();
+    let expected = [
+        (1, "which gates were overridden is misstated"),
+        (2, "it was decided by older rules than a decision before it"),
+    ];
+    assert_eq!(
+        said,
+        expected.map(|(entry, reason)| (entry, reason.to_owned()))
+    );
 }

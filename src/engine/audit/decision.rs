@@ -382,7 +382,8 @@ fn compare(recorded: &Decision, again: &Decision) -> Option<String> {
         }
     }
     if gates == again.gates {
-        return None;
+        let is_misstated = recorded.overridden != again.overridden;
+        return is_misstated.then(|| "which gates were overridden is misstated".to_owned());
     }
     let differing = gates
         .iter()
