@@ -62,6 +62,23 @@ pub enum Reason {
     Cycle,
 }
 
+impl Reason {
+    /// The reason as a basis hashes it: people sign that hash, so this text stays as it is.
+    fn line(&self) -> String {
+        match self {
+            Self::Dataset(name) => format!("dataset {name}"),
+            Self::UnknownDataset(name) => format!("unknown-dataset {name}"),
+            Self::Base(version) => format!("base {version}"),
+            Self::UnknownBase(version) => format!("unknown-base {version}"),
+            Self::KnownFile { file, first } => format!("known-file {file} {first}"),
+            Self::UnknownLineage => "unknown-lineage".to_owned(),
+            Self::UnknownProducer => "unknown-producer".to_owned(),
+            Self::Recorded => "recorded".to_owned(),
+            Self::Cycle => "cycle".to_owned(),
+        }
+    }
+}
+
 /// A label with the reasons for each of its tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
@@ -135,7 +152,7 @@ impl Explained {
         let mut text = format!("promote.dev/label/v1\n{digest}\n{}\n", self.label);
         for (tag, reasons) in &self.reasons {
             let reasons = reasons.iter().filter(|reason| **reason != Reason::Recorded);
-            text.extend(reasons.map(|reason| format!("{tag} {reason:?}\n")));
+            text.extend(reasons.map(|reason| format!("{tag} {}\n", reason.line())));
         }
         text.extend(inputs.map(|basis| format!("{basis}\n")));
         Self {
