@@ -89,14 +89,20 @@ impl Engine {
         self.trusts_memory && durable::is_private(&self.memory_path()).unwrap_or(false)
     }
 
-    /// One file for each repository, since several may share a state folder.
     fn memory_path(&self) -> PathBuf {
+        self.seen("checkpoint")
+    }
+
+    /// Where what is known of the commits of the repository is kept; `None` when nothing kept is to be believed.
+    pub(crate) fn history_path(&self) -> Option<PathBuf> {
+        self.trusts_memory.then(|| self.seen("history"))
+    }
+
+    /// One file of a kind for each repository, since several may share a state folder.
+    fn seen(&self, kind: &str) -> PathBuf {
         let repository = self.repository.git_directory().as_os_str();
         let key = Sha256::of(repository.as_encoded_bytes()).to_string();
-        self.places
-            .state
-            .join("seen")
-            .join(format!("{key}.checkpoint"))
+        self.places.state.join("seen").join(format!("{key}.{kind}"))
     }
 }
 

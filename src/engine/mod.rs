@@ -46,7 +46,7 @@ use crate::engine::book::{Book, trusted_engines};
 use crate::engine::error::EngineError;
 use crate::engine::record::TrustedEngine;
 use crate::engine::requests::Requests;
-use crate::engine::world::ParseCache;
+use crate::engine::world::{ParseCache, World};
 use crate::git::branch::Branch;
 use crate::git::identity::Identity;
 use crate::git::repository::Repository;
@@ -221,6 +221,11 @@ impl Engine {
     pub fn verifying_everything(mut self) -> Self {
         self.trusts_memory = false;
         self
+    }
+
+    /// Ends an engine and what it saw, on another thread: a large organisation takes a while to be forgotten.
+    pub fn leave(self, world: World) {
+        rayon::spawn(move || drop((world, self)));
     }
 
     /// Whether nothing more is to be begun.

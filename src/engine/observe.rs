@@ -199,6 +199,7 @@ impl Engine {
         let requests = Requests::new(
             head.commit(),
             releases().map(|release| (&release.environment, version(release))),
+            self.history_path(),
         );
         if let Some(known) = self
             .requests

@@ -1,31 +1,41 @@
 //! Who asked for what, as Git tells it: for all releases, in one walk over the history. Asking again for each of them would
 //! walk it once for each.
 //!
-//! The walk begins on a thread of its own as soon as it is known that somebody will ask, so that it is done by the time
+//! What is found out of each commit is kept on this machine, since it never changes (decision 0011). The walk begins on a thread of its own as soon as it is known that somebody will ask, so that it is done by the time
 //! that the first promotion is judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::execute::version_of;
 use crate::engine::world::World;
+use crate::fs::durable;
 use crate::git::Oid;
 use crate::git::error::GitError;
 use crate::git::history::CommitInfo;
-use crate::git::origins::Origin;
+use crate::git::origins::{History, Origin};
 use crate::git::repository::Repository;
 use crate::manifest::layout::{path_of_checksums, path_of_release, path_of_version};
 use crate::model::artifact::VersionId;
 use crate::model::id::EnvironmentName;
 use crate::model::promotion::Promotion;
 
+/// How many commits may be new without being kept: they are read again in less time than a large file is written.
+const KEEP_FROM: usize = 64;
+/// The largest file that is kept, in bytes.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
 /// Where the files at one head come from. They never change, because a commit never does.
 #[derive(Debug)]
 pub struct Requests {
     head: Oid,
     paths: BTreeSet<String>,
+    /// Where what is known of commits is kept, if it is to be believed.
+    kept: Option<PathBuf>,
     /// `None` when the history could not be read.
     origins: OnceLock<Option<BTreeMap<String, Origin>>>,
 }
@@ -35,11 +45,13 @@ impl Requests {
     pub(crate) fn new<'a>(
         head: Oid,
         releases: impl Iterator<Item = (&'a EnvironmentName, VersionId)>,
+        kept: Option<PathBuf>,
     ) -> Self {
         let paths = releases.flat_map(|(environment, version)| paths_of(environment, &version));
         Self {
             head,
             paths: paths.collect(),
+            kept,
             origins: OnceLock::new(),
         }
     }
@@ -66,9 +78,38 @@ impl Requests {
     }
 
     fn read(&self, repository: &Repository) -> Result<BTreeMap<String, Origin>, GitError> {
+        let kept = self.kept.as_deref();
+        let mut history = kept.and_then(|path| load(path).ok()?).unwrap_or_default();
+        let new = history.learn(repository, self.head)?;
+        if let Some(path) = kept.filter(|_| new >= KEEP_FROM)
+            && let Err(error) = keep(path, &history)
+        {
+            let path = path.display();
+            tracing::debug!(%path, %error, "what is known of the history is not kept");
+        }
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
-        repository.origins(&paths, self.head)
+        history.origins(repository, &paths, self.head)
     }
+}
+
+/// What was kept; `None` when it is damaged, or somebody else could have written it.
+fn load(path: &Path) -> io::Result<Option<History>> {
+    if !durable::is_private(path)? {
+        return Ok(None);
+    }
+    let bytes = durable::read_bounded(path, MAX_KEPT_BYTES)?;
+    Ok(History::decode(&bytes))
+}
+
+fn keep(path: &Path, history: &History) -> io::Result<()> {
+    let bytes = history.encode();
+    if bytes.len() > MAX_KEPT_BYTES {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    if let Some(folder) = path.parent() {
+        durable::create_dir_all(folder)?;
+    }
+    durable::write_private(path, &bytes)
 }
 
 impl Engine {
@@ -128,4 +169,65 @@ fn paths_of(environment: &EnvironmentName, version: &VersionId) -> [String; 3] {
         path_of_version(version),
         path_of_checksums(version),
     ]
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests arrange files")]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::engine::testing::{Made, TestOrganisation};
+    use crate::model::digest::Sha256;
+    use crate::plan::desired::Change;
+
+    /// The authors of what is asked, with what is kept.
+    fn authors(mut engine: Engine) -> BTreeSet<String> {
+        let world = engine.observe().unwrap();
+        let Some(Change::Promote(promotion)) = world.changes().into_iter().next() else {
+            panic!("nothing is asked");
+        };
+        engine.authors_of(&world, &promotion).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_of_the_history_counts_only_when_nobody_else_could_have_written_it() {
+        let organisation = TestOrganisation::new();
+        let version = "wildlife/model/penguin-species@1.0.0";
+        organisation.register("eve", version, &Made::default());
+        organisation.request("eve", version, "qa");
+        organisation.reconcile();
+        let right = authors(organisation.observer());
+        assert!(!right.is_empty());
+
+        let mut engine = organisation.observer();
+        let path = engine.history_path().unwrap();
+        let head = engine.observe().unwrap().head.commit();
+        let mut history = History::default();
+        history.learn(engine.repository(), head).unwrap();
+        keep(&path, &history).unwrap();
+        assert_eq!(authors(organisation.observer()), right);
+
+        let text = String::from_utf8(history.encode()).unwrap();
+        let (_, json) = text.split_once('\n').unwrap();
+        let forged = json.replace('@', "@forged.");
+        let forged = format!("{}\n{forged}", Sha256::of(forged.as_bytes()));
+        std::fs::write(&path, &forged).unwrap();
+        let believed = authors(organisation.observer());
+        assert!(
+            believed.iter().all(|author| author.contains("@forged.")),
+            "{believed:?}"
+        );
+        assert_eq!(
+            authors(organisation.observer().verifying_everything()),
+            right
+        );
+        std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(authors(organisation.observer()), right);
+        std::fs::remove_file(&path).unwrap();
+        keep(&path, &history).unwrap();
+        std::fs::write(&path, &forged.as_bytes()[..forged.len() - 1]).unwrap();
+        assert_eq!(authors(organisation.observer()), right);
+    }
 }

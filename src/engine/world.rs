@@ -15,6 +15,7 @@ use crate::engine::witness::Cosigned;
 use crate::flow::closure::Labels;
 use crate::flow::declassification::{Claim, Lowered, lowered};
 use crate::gate::evidence::InboxFacts;
+use crate::git::Oid;
 use crate::git::snapshot::{Entry, Snapshot};
 use crate::manifest::layout::{GOVERNED_PATHS, classify, explain_unexpected, is_governed};
 use crate::manifest::parsed::{ParsedFile, parse_file};
@@ -180,9 +181,10 @@ pub fn wanted(manifests: &Repository) -> BTreeMap<String, Wanted> {
     manifests.releases.values().map(wanted).collect()
 }
 
-/// Parsed files by path and by the name that Git has for their bytes, so that what did not change is not parsed again.
+/// The newest file of each path that was parsed, with the name that Git has for its bytes, so that what did not change is
+/// not parsed again.
 #[derive(Debug, Default)]
-pub struct ParseCache(BTreeMap<(String, String), Option<Arc<ParsedFile>>>);
+pub struct ParseCache(BTreeMap<String, (Oid, Option<Arc<ParsedFile>>)>);
 
 impl ParseCache {
     /// The parsed files among those that a snapshot has.
@@ -196,8 +198,7 @@ impl ParseCache {
         entries: Vec<Entry>,
     ) -> Result<Vec<(String, Arc<ParsedFile>)>, EngineError> {
         use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-        let key = |entry: &Entry| (entry.path.clone(), entry.oid.to_string());
-        let is_new = |entry: &&Entry| entry.kind.is_file() && !self.0.contains_key(&key(entry));
+        let is_new = |entry: &&Entry| entry.kind.is_file() && self.known(entry).is_none();
         let (mut opaque, mut fresh) = (Vec::new(), Vec::new());
         for entry in entries.iter().filter(is_new) {
             match classify(&entry.path) {
@@ -215,13 +216,22 @@ impl ParseCache {
             .chain(nothing)
             .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|(entry, bytes)| (key(entry), parse_file(&entry.path, &bytes).map(Arc::new)))
+            .map(|(entry, bytes)| {
+                let file = parse_file(&entry.path, &bytes).map(Arc::new);
+                (entry.path.clone(), (entry.oid, file))
+            })
             .collect();
         self.0.extend(parsed);
-        let found = entries
-            .into_iter()
-            .filter_map(|entry| Some((entry.path.clone(), self.0.get(&key(&entry))?.clone()?)));
+        let found = entries.into_iter().filter_map(|entry| {
+            let file = self.known(&entry)?.clone()?;
+            Some((entry.path, file))
+        });
         Ok(found.collect())
+    }
+
+    fn known(&self, entry: &Entry) -> Option<&Option<Arc<ParsedFile>>> {
+        let (oid, file) = self.0.get(&entry.path)?;
+        (*oid == entry.oid).then_some(file)
     }
 }
 

@@ -112,14 +112,15 @@ impl Labels {
     pub fn compute(basis: Basis<'_>, registrations: &[Registration<'_>]) -> Self {
         let graph = Graph::build(basis, registrations);
         let mut labels = Self::default();
-        for node in graph.inputs_first() {
+        for (node, inputs) in graph.inputs_first() {
             let explained = match node {
                 Visit::Ready(digest) => graph.explain(digest, &labels),
                 Visit::OnCycle(_) => Explained::all(basis.top, &Reason::Cycle),
             };
             let digest = node.digest();
-            let inputs = graph.inputs(digest).into_iter();
-            let bases = inputs.filter_map(|input| Some(labels.0.get(&input)?.basis));
+            let bases = inputs
+                .into_iter()
+                .filter_map(|input| Some(labels.0.get(&input)?.basis));
             let explained = explained.based_on(digest, bases);
             labels.0.insert(digest, explained);
         }
@@ -245,39 +246,39 @@ impl<'a> Graph<'a> {
         inputs
     }
 
-    /// All digests, each after its inputs; those on a cycle last (Kahn's algorithm).
-    fn inputs_first(&self) -> Vec<Visit> {
-        let mut waiting: BTreeMap<TreeDigest, BTreeSet<TreeDigest>> = self
-            .registrations
-            .keys()
-            .map(|digest| (*digest, self.inputs(*digest)))
-            .collect();
+    /// All digests with their inputs, each after those; what is on a cycle last (Kahn's algorithm).
+    fn inputs_first(&self) -> Vec<(Visit, BTreeSet<TreeDigest>)> {
+        // How many inputs each still waits for.
+        let mut waiting: BTreeMap<TreeDigest, (BTreeSet<TreeDigest>, usize)> = BTreeMap::new();
         let mut dependents: BTreeMap<TreeDigest, Vec<TreeDigest>> = BTreeMap::new();
-        for (digest, inputs) in &waiting {
-            for input in inputs {
+        let mut ready = Vec::new();
+        for digest in self.registrations.keys() {
+            let inputs = self.inputs(*digest);
+            for input in &inputs {
                 dependents.entry(*input).or_default().push(*digest);
             }
+            if inputs.is_empty() {
+                ready.push(*digest);
+            }
+            let count = inputs.len();
+            waiting.insert(*digest, (inputs, count));
         }
-        let mut ready: Vec<TreeDigest> = waiting
-            .iter()
-            .filter(|(_, inputs)| inputs.is_empty())
-            .map(|(digest, _)| *digest)
-            .collect();
         let mut order = Vec::with_capacity(waiting.len());
         while let Some(digest) = ready.pop() {
-            waiting.remove(&digest);
-            order.push(Visit::Ready(digest));
+            let inputs = waiting.remove(&digest).map(|(inputs, _)| inputs);
+            order.push((Visit::Ready(digest), inputs.unwrap_or_default()));
             for dependent in dependents.remove(&digest).unwrap_or_default() {
-                let Some(inputs) = waiting.get_mut(&dependent) else {
+                let Some((_, count)) = waiting.get_mut(&dependent) else {
                     continue;
                 };
-                inputs.remove(&digest);
-                if inputs.is_empty() {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
                     ready.push(dependent);
                 }
             }
         }
-        order.extend(waiting.into_keys().map(Visit::OnCycle));
+        let cycles = waiting.into_iter();
+        order.extend(cycles.map(|(digest, (inputs, _))| (Visit::OnCycle(digest), inputs)));
         order
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Found {
 }
 
 /// What one thread keeps from file to file.
-struct Worker<'a> {
+pub(crate) struct Worker<'a> {
     parents: Parents<'a>,
     buffer: Vec<u8>,
 }
@@ -114,7 +114,7 @@ fn known(file: &Found, options: &Options<'_>) -> Option<Sha256> {
 
 /// Does the task for each number of `order`, handing them out one by one. Goes on after a problem, so that the first
 /// by path is the one reported.
-fn on_threads<T: Send>(
+pub(crate) fn on_threads<T: Send>(
     threads: usize,
     root: BorrowedFd<'_>,
     order: &[usize],

@@ -95,8 +95,9 @@ fn find(root: &Path, threads: usize) -> Result<(OwnedFd, Vec<Found>), TreeError>
                     path: printable(&shown),
                 });
             }
-            let paths = walk(directory.as_fd())?;
-            let found = look_at(directory.as_fd(), paths, thread_count(threads))?;
+            let threads = thread_count(threads);
+            let paths = walk(directory.as_fd(), threads)?;
+            let found = look_at(directory.as_fd(), paths, threads)?;
             Ok((directory, found))
         }
         FileType::RegularFile => {

@@ -1,138 +1,135 @@
 //! Finding all files below a directory, without following or opening anything that is not a folder.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{AtFlags, Dir, DirEntry, FileType};
 
-use crate::fs::beneath::open_directory_in;
+use crate::fs::beneath::open_directory_beneath;
+use crate::fs::hashing::on_threads;
 use crate::fs::tree::TreeError;
 use crate::model::digest::{MAX_FILES, TreePath};
 
-/// The most folders inside each other. Each level holds one handle open.
+/// The most folders inside each other.
 const MAX_DEPTH: usize = 64;
+/// Below this many folders, starting threads to read them costs more than they save.
+const PARALLEL_FROM_FOLDERS: usize = 16;
 
-/// A folder that is yet to be read. It keeps its parent's handle, not its own, so that at most [`MAX_DEPTH`] are open.
-struct Pending {
-    parent: Arc<OwnedFd>,
-    path: String,
-    depth: usize,
-}
-
-struct Walk {
-    found: Vec<TreePath>,
-    pending: Vec<Pending>,
+/// What a folder holds.
+#[derive(Default)]
+struct Folder {
+    files: Vec<TreePath>,
+    folders: Vec<String>,
     problem: Option<TreeError>,
-    seen: usize,
 }
 
-/// All regular files below a directory, sorted by path.
+/// All regular files below a directory, sorted by path. One level of folders is read after another, so that few are open
+/// at any time.
 ///
 /// Of several problems the one whose path sorts first is returned, so that the answer does not depend on the order in
 /// which the file system lists names.
-pub(crate) fn walk(root: BorrowedFd<'_>) -> Result<Vec<TreePath>, TreeError> {
-    let mut walk = Walk {
-        found: Vec::new(),
-        pending: Vec::new(),
-        problem: None,
-        seen: 0,
-    };
-    let root = root
-        .try_clone_to_owned()
-        .map_err(|source| TreeError::read(".", source))?;
-    walk.read_folder(&Arc::new(root), "", 0)?;
-    while let Some(Pending {
-        parent,
-        path,
-        depth,
-    }) = walk.pending.pop()
-    {
-        let name = path
-            .rsplit_once('/')
-            .map_or(path.as_str(), |(_, name)| name);
-        match open_directory_in(parent.as_fd(), name) {
-            Ok(folder) => walk.read_folder(&Arc::new(folder), &path, depth)?,
-            Err(source) => walk.note(TreeError::read(&path, source)),
+pub(crate) fn walk(root: BorrowedFd<'_>, threads: usize) -> Result<Vec<TreePath>, TreeError> {
+    let seen = AtomicUsize::new(0);
+    let mut all = Folder::default();
+    let mut level = vec![String::new()];
+    let mut depth = 0;
+    while !level.is_empty() {
+        depth += 1;
+        let order: Vec<usize> = (0..level.len()).collect();
+        let threads = match threads {
+            threads if order.len() >= PARALLEL_FROM_FOLDERS => threads,
+            _ => 1,
+        };
+        let read = on_threads(threads, root, &order, |_, index| {
+            let path = level.get(index).map_or("", String::as_str);
+            read_folder(root, path, depth, &seen)
+        })?;
+        for (_, folder) in read {
+            all.files.extend(folder.files);
+            all.folders.extend(folder.folders);
+            if let Some(problem) = folder.problem {
+                all.note(problem);
+            }
         }
+        level = std::mem::take(&mut all.folders);
     }
-    match walk.problem {
+    match all.problem {
         Some(problem) => Err(problem),
         None => {
-            walk.found.sort_unstable();
-            Ok(walk.found)
+            all.files.sort_unstable();
+            Ok(all.files)
         }
     }
 }
 
-impl Walk {
-    fn read_folder(
-        &mut self,
-        folder: &Arc<OwnedFd>,
-        path: &str,
-        depth: usize,
-    ) -> Result<(), TreeError> {
-        let entries = match Dir::read_from(folder) {
-            Ok(entries) => entries,
+/// Reads the folder at `path`, whose folders are `depth` levels below the root. Gives up at once only when there are too
+/// many entries; every other problem is kept beside what there is.
+fn read_folder(
+    root: BorrowedFd<'_>,
+    path: &str,
+    depth: usize,
+    seen: &AtomicUsize,
+) -> Result<Folder, TreeError> {
+    let mut found = Folder::default();
+    let opened = open_directory_beneath(root, path)
+        .and_then(|folder| Ok((Dir::read_from(&folder)?, folder)));
+    let (entries, folder) = match opened {
+        Ok(opened) => opened,
+        Err(source) => {
+            found.note(TreeError::read(shown(path), source));
+            return Ok(found);
+        }
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
             Err(source) => {
-                self.note(TreeError::read(path, source.into()));
-                return Ok(());
+                found.note(TreeError::read(shown(path), source.into()));
+                continue;
             }
         };
-        for entry in entries {
-            match entry {
-                Ok(entry) => self.take_entry(folder, path, depth, &entry)?,
-                Err(source) => self.note(TreeError::read(path, source.into())),
-            }
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
         }
-        Ok(())
-    }
-
-    fn take_entry(
-        &mut self,
-        folder: &Arc<OwnedFd>,
-        path: &str,
-        depth: usize,
-        entry: &DirEntry,
-    ) -> Result<(), TreeError> {
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            return Ok(());
-        }
-        self.seen += 1;
-        if self.seen > MAX_FILES {
+        if seen.fetch_add(1, Ordering::Relaxed) >= MAX_FILES {
             return Err(TreeError::TooMany);
         }
+        found.take(&folder, path, depth, &entry);
+    }
+    Ok(found)
+}
+
+/// The path of a folder as errors show it.
+const fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+impl Folder {
+    fn take(&mut self, folder: &OwnedFd, path: &str, depth: usize, entry: &DirEntry) {
         let separator = if path.is_empty() { "" } else { "/" };
+        let name = entry.file_name();
         let Ok(text) = name.to_str() else {
             let path = format!("{path}{separator}{}", name.to_string_lossy());
-            self.note(TreeError::NotUtf8 { path });
-            return Ok(());
+            return self.note(TreeError::NotUtf8 { path });
         };
         let path = format!("{path}{separator}{text}");
         let valid = match path.parse::<TreePath>() {
             Ok(valid) => valid,
-            Err(problem) => {
-                self.note(TreeError::Path(problem));
-                return Ok(());
-            }
+            Err(problem) => return self.note(TreeError::Path(problem)),
         };
         match kind_of(folder, entry) {
-            Ok(FileType::RegularFile) => self.found.push(valid),
-            Ok(FileType::Directory) if depth + 1 >= MAX_DEPTH => {
+            Ok(FileType::RegularFile) => self.files.push(valid),
+            Ok(FileType::Directory) if depth >= MAX_DEPTH => {
                 self.note(TreeError::TooDeep { path });
             }
-            Ok(FileType::Directory) => self.pending.push(Pending {
-                parent: Arc::clone(folder),
-                path,
-                depth: depth + 1,
-            }),
+            Ok(FileType::Directory) => self.folders.push(path),
             Ok(other) => self.note(TreeError::not_a_file(&path, other)),
             Err(source) => self.note(TreeError::read(&path, source)),
         }
-        Ok(())
     }
 
+    /// Keeps a problem, if it is the first by path.
     fn note(&mut self, problem: TreeError) {
         let is_first = self
             .problem

@@ -60,8 +60,9 @@ impl Paths {
         let find = |tree: Option<Oid>| tree.map(|tree| trees.find(tree)).transpose();
         let (new, old) = (find(new)?, find(old)?);
         for (name, child) in &self.children {
-            let new = content(new.as_ref(), name);
-            let old = content(old.as_ref(), name);
+            let named =
+                |tree: &Option<git2::Tree<'_>>| Some(content(&tree.as_ref()?.get_name(name)?));
+            let (new, old) = (named(&new), named(&old));
             if new == old {
                 continue;
             }
@@ -104,7 +105,8 @@ impl<'a> Trees<'a> {
         }
     }
 
-    fn find(&self, oid: Oid) -> Result<git2::Tree<'a>, GitError> {
+    /// The tree of a name.
+    pub(super) fn find(&self, oid: Oid) -> Result<git2::Tree<'a>, GitError> {
         let known = self.young.borrow().get(&oid).cloned();
         if let Some(tree) = known {
             return Ok(tree);
@@ -124,12 +126,15 @@ impl<'a> Trees<'a> {
 }
 
 /// Mode and name of an entry's bytes. The mode is compared as it is: one that Git would not write differs too.
-fn content(tree: Option<&git2::Tree<'_>>, name: &str) -> Option<(i32, Oid)> {
-    let entry = tree?.get_name(name)?;
-    Some((entry.filemode_raw(), entry.id()))
+pub(super) type Content = (i32, Oid);
+
+/// What an entry is.
+pub(super) fn content(entry: &git2::TreeEntry<'_>) -> Content {
+    (entry.filemode_raw(), entry.id())
 }
 
-fn folder(content: Option<(i32, Oid)>) -> Option<Oid> {
+/// The folder that an entry is, if it is one.
+pub(super) fn folder(content: Option<Content>) -> Option<Oid> {
     let (mode, oid) = content?;
     (EntryKind::of_mode(mode) == Some(EntryKind::Folder)).then_some(oid)
 }

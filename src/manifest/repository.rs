@@ -102,7 +102,7 @@ impl Repository {
             draft.add(&file);
         }
         diagnostics.extend(draft.missing_files());
-        let places = std::mem::take(&mut draft.places);
+        let places: BTreeSet<Place> = std::mem::take(&mut draft.places).into_iter().collect();
         let repository = draft.finish();
         if let Some(repository) = &repository {
             diagnostics.extend(check::check(repository, &places));
@@ -137,7 +137,7 @@ impl Repository {
 #[derive(Default)]
 struct Draft {
     /// The files there are, readable or not: what is broken is not also missing.
-    places: BTreeSet<Place>,
+    places: Vec<Place>,
     topology: Option<Arc<Document<Topology>>>,
     trust_root: Option<Arc<Document<TrustRoot>>>,
     trust_index: Option<Arc<Document<TrustIndex>>>,
@@ -155,7 +155,7 @@ struct Draft {
 impl Draft {
     fn add(&mut self, file: &ParsedFile) {
         let Some(place) = &file.place else { return };
-        self.places.insert(place.clone());
+        self.places.push(place.clone());
         match (place, file.content.clone()) {
             (Place::Topology, Some(Content::Topology(document))) => self.topology = Some(document),
             (Place::TrustRoot, Some(Content::TrustRoot(document))) => {

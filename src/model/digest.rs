@@ -43,13 +43,15 @@ impl Sha256 {
 
 impl fmt::Display for Sha256 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(&hex::encode(self.0))
+        let mut text = [0; 64];
+        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        formatter.pad(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
 impl fmt::Debug for Sha256 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", hex::encode(self.0))
+        fmt::Display::fmt(self, formatter)
     }
 }
 
@@ -318,7 +320,10 @@ impl FileList {
 
 /// The checksum lines of a tree, as kept beside a version's manifest: names and hashes, no sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checksums(Vec<(TreePath, Sha256)>);
+pub struct Checksums {
+    entries: Vec<(TreePath, Sha256)>,
+    digest: TreeDigest,
+}
 
 impl Checksums {
     /// Parses what [`FileList::checksum_lines`] wrote; the digest of the result is that of the bytes.
@@ -341,23 +346,24 @@ impl Checksums {
             });
         }
         check_paths(entries.iter().map(|(path, _)| path))?;
-        Ok(Self(entries))
+        let mut hasher = Hasher::new();
+        for (path, hash) in &entries {
+            hasher.update(format!("{hash}  {path}\n"));
+        }
+        let digest = TreeDigest(Sha256::from_bytes(hasher.finalize().into()));
+        Ok(Self { entries, digest })
     }
 
     /// Paths and hashes, sorted by path.
     #[must_use]
     pub fn entries(&self) -> &[(TreePath, Sha256)] {
-        &self.0
+        &self.entries
     }
 
     /// The digest of the tree that these lines describe.
     #[must_use]
-    pub fn digest(&self) -> TreeDigest {
-        let mut hasher = Hasher::new();
-        for (path, hash) in &self.0 {
-            hasher.update(format!("{hash}  {path}\n"));
-        }
-        TreeDigest(Sha256::from_bytes(hasher.finalize().into()))
+    pub const fn digest(&self) -> TreeDigest {
+        self.digest
     }
 }
 

@@ -36,10 +36,9 @@ pub fn plan(context: &Context) -> Result<PlanReport> {
     let mut engine = context.observer()?;
     let world = engine.observe()?;
     let run = engine.survey(&world, Vec::new())?.run;
-    Ok(PlanReport {
-        commit: world.head.commit().to_string(),
-        run,
-    })
+    let commit = world.head.commit().to_string();
+    engine.leave(world);
+    Ok(PlanReport { commit, run })
 }
 
 /// The verdicts on one version for one environment.

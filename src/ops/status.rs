@@ -101,12 +101,14 @@ pub fn status(context: &Context) -> Result<StatusReport> {
         .map(|problem| format!("`{}`: {}", problem.loc.file.path, problem.message))
         .collect();
     ignored.dedup();
-    Ok(StatusReport {
+    let report = StatusReport {
         commit: world.head.commit().to_string(),
         ledger_size: engine.book()?.state().size,
         slots,
         not_adopted: survey.not_adopted,
         ignored,
         wake_at: survey.wake_at,
-    })
+    };
+    engine.leave(world);
+    Ok(report)
 }

@@ -4,10 +4,15 @@ use git2::Oid;
 
 use crate::git::error::GitError;
 use crate::git::history::split_signature;
+use crate::git::origins::{Commit, History};
 use crate::git::repository::Remote;
 use crate::git::tests::bench::{Bench, commit};
+use crate::model::digest::Sha256;
 
 const PATHS: [&str; 7] = ["a", "b", "d/a", "d/e/a", "d/e", "x/y", "never"];
+
+/// Seeds of histories at whose end there are files.
+const SEEDS: [u64; 3] = [1, 2, 3];
 
 /// Numbers that look random and are the same in every run (Knuth's MMIX generator).
 struct Numbers(u64);
@@ -111,7 +116,7 @@ fn log_of(bench: &Bench, format: &str, path: &str, more: &[&str]) -> Vec<String>
 
 #[test]
 fn history_of_paths_is_that_of_git_log() {
-    for seed in 1..5 {
+    for seed in SEEDS {
         let bench = Bench::new();
         let repository = bench.init("r");
         random_history(&bench, seed);
@@ -133,6 +138,88 @@ fn history_of_paths_is_that_of_git_log() {
             let all = log_of(&bench, "%ae", path, &["--full-history", "-m"]);
             assert!(ours.iter().all(|email| all.contains(email)), "{path}");
         }
+    }
+}
+
+#[test]
+fn what_is_known_of_commits_can_be_kept_added_to_and_too_much_to_list() {
+    for seed in SEEDS {
+        let bench = Bench::new();
+        let repository = bench.init("r");
+        random_history(&bench, seed);
+        let from = bench.head("r");
+        let expected = repository.origins(&PATHS, from).unwrap();
+        assert!(expected.len() > 3, "seed {seed}: {expected:?}");
+        let all = bench.git("r", &["rev-list", "main"]);
+        let all: Vec<Oid> = all.lines().map(|oid| oid.parse().unwrap()).collect();
+        let half = *all.get(all.len() / 2).unwrap();
+        let mut history = History::default();
+        let first = history.learn(&repository, half).unwrap();
+        let mut history = History::decode(&history.encode()).unwrap();
+        let second = history.learn(&repository, from).unwrap();
+        assert_eq!(first + second, all.len(), "seed {seed}");
+        assert_eq!(history.learn(&repository, from).unwrap(), 0);
+        assert_eq!(
+            history.origins(&repository, &PATHS, from).unwrap(),
+            expected,
+            "seed {seed}"
+        );
+        // Of an older commit it tells what was true then.
+        assert_eq!(
+            history.origins(&repository, &PATHS, half).unwrap(),
+            repository.origins(&PATHS, half).unwrap(),
+            "seed {seed}"
+        );
+        // Where a commit changes more than is listed, its trees are asked.
+        for limit in [0, 1, 2] {
+            let mut history = History::default();
+            history.learn_listing(&repository, from, limit).unwrap();
+            let is_listed = |commit: &Commit| commit.changed.is_some();
+            assert!(!history.commits.iter().all(is_listed), "{limit}");
+            assert_eq!(
+                history.origins(&repository, &PATHS, from).unwrap(),
+                expected,
+                "seed {seed}, limit {limit}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_of_commits_and_damaged_is_nothing() {
+    let bench = Bench::new();
+    let repository = bench.init("r");
+    random_history(&bench, 1);
+    let mut history = History::default();
+    history.learn(&repository, bench.head("r")).unwrap();
+    let whole = history.encode();
+    assert!(History::decode(&whole).is_some());
+    for position in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 1;
+        assert!(History::decode(&damaged).is_none(), "{position}");
+        assert!(History::decode(&whole[..position]).is_none(), "{position}");
+    }
+    // Numbers that lead nowhere, under a right hash.
+    let json = std::str::from_utf8(&whole[65..]).unwrap();
+    let one = format!("\"{}\",[", bench.head("r"));
+    for (from, to) in [
+        (one.clone(), format!("{one}9999,")),
+        (
+            "\"people\":[".to_owned(),
+            "\"people\":[],\"x\":[".to_owned(),
+        ),
+        (
+            "\"paths\":[".to_owned(),
+            "\"paths\":[],\"paths\":[".to_owned(),
+        ),
+        (",[[".to_owned(), ",[[9999,".to_owned()),
+        (",[[".to_owned(), ",[[],[".to_owned()),
+    ] {
+        let changed = json.replacen(&from, &to, 1);
+        assert_ne!(changed, json, "{from}");
+        let kept = format!("{}\n{changed}", Sha256::of(changed.as_bytes()));
+        assert!(History::decode(kept.as_bytes()).is_none(), "{from}: {to}");
     }
 }
 
