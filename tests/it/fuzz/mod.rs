@@ -137,6 +137,8 @@ targets! {
     notes: "note", targets::note;
     verifier_keys: "verifier-key", targets::verifier_key;
     proofs: "proof", targets::proof;
+    tlog_proofs: "tlog-proof", targets::tlog_proof;
+    submissions: "submission", targets::submission;
     ssh_keys: "ssh-key", targets::ssh_key;
     ssh_signatures: "ssh-signature", targets::ssh_signature;
 }

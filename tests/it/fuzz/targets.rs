@@ -21,6 +21,8 @@ use promote::ledger::checkpoint::Checkpoint;
 use promote::ledger::key::Verifier;
 use promote::ledger::note::Note;
 use promote::ledger::proof::{verify_consistency, verify_inclusion};
+use promote::ledger::tlog_proof::TlogProof;
+use promote::ledger::witness::Submission;
 use promote::manifest::layout::{Place, classify, explain_unexpected, path_of};
 use promote::manifest::parsed::{Content, parse_file, parse_manifest};
 use promote::manifest::policy::GateSpec;
@@ -313,6 +315,21 @@ pub(super) fn proof(bytes: &[u8]) -> String {
     assert!(proof.len() <= 65 || included.is_err() && continued.is_err());
     let both = included.or(continued);
     said(both.map_err(|error| error.to_string()))
+}
+
+pub(super) fn tlog_proof(bytes: &[u8]) -> String {
+    let proof = TlogProof::parse(bytes).map_err(|error| error.to_string());
+    said(proof.map(|proof| {
+        assert_eq!(TlogProof::parse(&proof.to_bytes()), Ok(proof));
+    }))
+}
+
+pub(super) fn submission(bytes: &[u8]) -> String {
+    let submission = Submission::parse(bytes).map_err(|error| error.to_string());
+    said(submission.map(|submission| {
+        let again = Submission::parse(submission.to_string().as_bytes()).unwrap();
+        assert_eq!(again.to_string(), submission.to_string());
+    }))
 }
 
 pub(super) fn ssh_key(bytes: &[u8]) -> String {
