@@ -128,6 +128,9 @@ impl Report for Explanation {
                 ),
             );
             render::gates(page, &explained.decision);
+            for (tag, path) in &explained.paths {
+                page.line(format!("  `{tag}` came by: {}", path.join("; and there ")));
+            }
         }
     }
 

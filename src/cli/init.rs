@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
 use crate::cli::Exit;
 use crate::context::Context;
-use crate::error::{FailureKind, OrFail as _, Result};
+use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::manifest::topology::PatternName;
 use crate::model::id::{PrincipalName, TopologyName};
 use crate::ops::init::{InitReport, InitRequest, init};
+use crate::topology::{PATTERNS, PatternDef};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -22,8 +25,8 @@ pub(crate) struct Args {
     directory: PathBuf,
 
     /// How workspaces are organised
-    #[arg(long, value_enum, default_value = "multi-environment")]
-    pattern: Pattern,
+    #[arg(long, value_parser = patterns(), default_value = "multi-environment")]
+    pattern: String,
 
     /// The organisation's name [default: the folder's]
     #[arg(long)]
@@ -38,23 +41,26 @@ pub(crate) struct Args {
     printed_name: String,
 }
 
-/// How workspaces are organised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Pattern {
-    /// Dev, qa and prod; production data outside dev only; approvals that get stricter
-    MultiEnvironment,
-    /// Two environments: one with limited data access, one with production data
-    RestrictedData,
+/// Every pattern, with what it means.
+fn patterns() -> PossibleValuesParser {
+    let value =
+        |pattern: &PatternDef| PossibleValue::new(pattern.name.as_str()).help(pattern.summary);
+    PATTERNS.iter().map(value).collect::<Vec<_>>().into()
+}
+
+fn named(word: &str) -> Result<PatternName> {
+    let pattern = PATTERNS
+        .iter()
+        .find(|pattern| pattern.name.as_str() == word);
+    let unknown = || Failure::new(FailureKind::Usage, format!("there is no pattern `{word}`"));
+    pattern.map(|pattern| pattern.name).ok_or_else(unknown)
 }
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let request = InitRequest {
         directory: args.directory.clone(),
-        pattern: match args.pattern {
-            Pattern::MultiEnvironment => PatternName::MultiEnvironment,
-            Pattern::RestrictedData => PatternName::RestrictedData,
-        },
+        pattern: named(&args.pattern)?,
         name: args.name.clone(),
         principal: args.principal.clone(),
         printed_name: args.printed_name.clone(),

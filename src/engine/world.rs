@@ -144,7 +144,7 @@ pub fn targets(manifests: &Repository) -> BTreeMap<WorkspaceName, Target> {
             name.clone(),
             Target {
                 facts: workspace_facts(name, spec),
-                projects: spec.projects.clone(),
+                projects: manifests.projects_of(spec),
             },
         )
     })

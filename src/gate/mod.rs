@@ -34,7 +34,7 @@ use crate::model::verdict::Verdict;
 use crate::redact::printable;
 
 /// The version of the rules that [`decide()`] implements. Grows with each change of meaning; decisions record it.
-pub const RULES_VERSION: u32 = 2;
+pub const RULES_VERSION: u32 = 3;
 
 /// A row of [`GATES`].
 #[derive(Debug)]
@@ -83,6 +83,7 @@ gates! {
     model_card,
     promoted_from,
     review,
+    rollout,
     separation_of_duties,
     soak_time,
     witnessed,

@@ -1,5 +1,7 @@
 //! `datasets/<name>.yaml`: what data is and where it lives; never its bytes.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +22,22 @@ pub struct DatasetSpec {
     pub label: Label,
     /// Where it is.
     pub region: RegionName,
+    /// Who may do what with it where it lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessSpec>,
     /// Its address, for people; nothing is read from it.
     #[schemars(length(min = 1, max = 2048))]
     pub location: String,
+}
+
+/// Who may do what with data where it lives. It says what the platform grants; `promote` grants nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessSpec {
+    /// The groups that may read it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub read: BTreeSet<GroupName>,
+    /// The groups that may change it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub write: BTreeSet<GroupName>,
 }

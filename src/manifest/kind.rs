@@ -13,6 +13,7 @@ use crate::manifest::dataset::Dataset;
 use crate::manifest::freeze::Freeze;
 use crate::manifest::layout::Place;
 use crate::manifest::policy::Policy;
+use crate::manifest::project::Project;
 use crate::manifest::release::Release;
 use crate::manifest::topology::Topology;
 use crate::manifest::trust_index::TrustIndex;
@@ -49,8 +50,9 @@ const fn kind<T: JsonSchema>(
 }
 
 /// Every kind of manifest.
-pub static KINDS: [KindDef; 16] = [
+pub static KINDS: [KindDef; 17] = [
     kind::<Topology>("Topology", "topology", "promote.yaml"),
+    kind::<Project>("Project", "project", "projects/<name>.yaml"),
     kind::<Workspace>("Workspace", "workspace", "workspaces/<name>.yaml"),
     kind::<Dataset>("Dataset", "dataset", "datasets/<name>.yaml"),
     kind::<Artifact>("Model", "model", "models/<project>/<name>/model.yaml"),
@@ -111,6 +113,7 @@ pub fn find_kind(name: &str) -> Option<&'static KindDef> {
 pub const fn kind_name_at(place: &Place) -> Option<&'static str> {
     match place {
         Place::Topology => Some("Topology"),
+        Place::Project(_) => Some("Project"),
         Place::Workspace(_) => Some("Workspace"),
         Place::Dataset(_) => Some("Dataset"),
         Place::Artifact(artifact) => Some(artifact_kind_name(artifact.kind)),

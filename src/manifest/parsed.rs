@@ -12,6 +12,7 @@ use crate::manifest::freeze::Freeze;
 use crate::manifest::kind::{KINDS, REQUIRED_FIELDS, find_kind, kind_name_at};
 use crate::manifest::layout::{Place, classify, explain_unexpected};
 use crate::manifest::policy::Policy;
+use crate::manifest::project::Project;
 use crate::manifest::release::Release;
 use crate::manifest::topology::Topology;
 use crate::manifest::trust_index::TrustIndex;
@@ -40,6 +41,8 @@ pub struct ParsedFile {
 pub enum Content {
     /// The topology.
     Topology(Arc<Document<Topology>>),
+    /// A workspace.
+    Project(Arc<Document<Project>>),
     /// A workspace.
     Workspace(Arc<Document<Workspace>>),
     /// A dataset.
@@ -80,6 +83,7 @@ pub fn parse_file(path: &str, bytes: &[u8]) -> Option<ParsedFile> {
     };
     let (content, diagnostics) = match &place {
         Place::Topology => manifest(&place, path, bytes, Content::Topology),
+        Place::Project(_) => manifest(&place, path, bytes, Content::Project),
         Place::Workspace(_) => manifest(&place, path, bytes, Content::Workspace),
         Place::Dataset(_) => manifest(&place, path, bytes, Content::Dataset),
         Place::Artifact(_) => manifest(&place, path, bytes, Content::Artifact),

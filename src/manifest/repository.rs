@@ -13,18 +13,19 @@ use crate::manifest::freeze::Freeze;
 use crate::manifest::layout::{Place, ReleaseId, TOPOLOGY_PATH, TRUST_ROOT_PATH};
 use crate::manifest::parsed::{Content, ParsedFile, parse_file, whole_file};
 use crate::manifest::policy::Policy;
+use crate::manifest::project::Project;
 use crate::manifest::release::Release;
 use crate::manifest::topology::Topology;
 use crate::manifest::trust_index::TrustIndex;
 use crate::manifest::trust_root::TrustRoot;
 use crate::manifest::version::ArtifactVersion;
-use crate::manifest::workspace::Workspace;
+use crate::manifest::workspace::{Workspace, WorkspaceSpec};
 use crate::manifest::yaml::Document;
 use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::attestation::AttestationName;
 use crate::model::digest::Checksums;
 use crate::model::environment::EnvironmentOrder;
-use crate::model::id::{DatasetName, EnvironmentName, FreezeName, WorkspaceName};
+use crate::model::id::{DatasetName, EnvironmentName, FreezeName, ProjectName, WorkspaceName};
 
 /// A promotion repository whose files are valid and agree with each other and with the topology's pattern.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Repository {
     pub trust_root: Arc<Document<TrustRoot>>,
     /// The governed files, pinned; `None` before the first signing, when nothing is adopted.
     pub trust_index: Option<Arc<Document<TrustIndex>>>,
+    /// The projects.
+    pub projects: BTreeMap<ProjectName, Arc<Document<Project>>>,
     /// The workspaces.
     pub workspaces: BTreeMap<WorkspaceName, Arc<Document<Workspace>>>,
     /// The datasets.
@@ -117,6 +120,15 @@ impl Repository {
         (repository.filter(|_| !has_errors), diagnostics)
     }
 
+    /// The projects whose artifacts a workspace may hold: those that it names, and those that they accept. None means all.
+    #[must_use]
+    pub fn projects_of(&self, workspace: &WorkspaceSpec) -> BTreeSet<ProjectName> {
+        let own = workspace.projects.iter();
+        let accepted = own.clone().filter_map(|name| self.projects.get(name));
+        let accepted = accepted.flat_map(|project| &project.value.spec.accepts);
+        own.chain(accepted).cloned().collect()
+    }
+
     /// Whether the environments have an order, and every workspace and policy there is could be read and belongs to one.
     fn is_whole(&self, places: &BTreeSet<Place>) -> bool {
         let environments = &self.topology.value.spec.environments;
@@ -141,6 +153,7 @@ struct Draft {
     topology: Option<Arc<Document<Topology>>>,
     trust_root: Option<Arc<Document<TrustRoot>>>,
     trust_index: Option<Arc<Document<TrustIndex>>>,
+    projects: BTreeMap<ProjectName, Arc<Document<Project>>>,
     workspaces: BTreeMap<WorkspaceName, Arc<Document<Workspace>>>,
     datasets: BTreeMap<DatasetName, Arc<Document<Dataset>>>,
     artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
@@ -163,6 +176,9 @@ impl Draft {
             }
             (Place::TrustIndex, Some(Content::TrustIndex(document))) => {
                 self.trust_index = Some(document);
+            }
+            (Place::Project(name), Some(Content::Project(document))) => {
+                insert(&mut self.projects, name, document);
             }
             (Place::Workspace(name), Some(Content::Workspace(document))) => {
                 insert(&mut self.workspaces, name, document);
@@ -239,6 +255,7 @@ impl Draft {
             topology: self.topology?,
             trust_root: self.trust_root?,
             trust_index: self.trust_index,
+            projects: self.projects,
             workspaces: self.workspaces,
             datasets: self.datasets,
             artifacts: self.artifacts,

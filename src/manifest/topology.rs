@@ -1,6 +1,7 @@
 //! `promote.yaml`: the layout of the whole organisation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,12 @@ pub struct TopologySpec {
     /// Jurisdictions and their regions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub jurisdictions: BTreeMap<JurisdictionName, Vec<RegionName>>,
+    /// The regions that anything may be in; any when left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub regions: BTreeSet<RegionName>,
+    /// How workspaces and artifacts are named and tagged; without rules when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naming: Option<NamingSpec>,
     /// Where the ledger is.
     #[serde(default)]
     pub ledger: LedgerSpec,
@@ -43,10 +50,84 @@ pub struct TopologySpec {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum PatternName {
+    /// One workspace for a team.
+    Team,
+    /// A workspace for each project.
+    Project,
+    /// A workspace for everyone, and exploration.
+    Shared,
+    /// One place to do research, and services released through environments.
+    SingleEnvironment,
     /// Ordered environments, production data outside dev only, approvals that get stricter.
     MultiEnvironment,
     /// Two environments: one with limited data access, one with production data.
     RestrictedData,
+    /// A workspace in each region where data is.
+    RegionalTraining,
+    /// Trained in one region, served in several.
+    RegionalServing,
+    /// A base model of one region, made fit for another on its data.
+    RegionalFineTuning,
+    /// Projects in dev, QA and prod, exploration for everyone, one region.
+    Contoso,
+}
+
+impl PatternName {
+    /// The name, as files and people write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Team => "team",
+            Self::Project => "project",
+            Self::Shared => "shared",
+            Self::SingleEnvironment => "single-environment",
+            Self::MultiEnvironment => "multi-environment",
+            Self::RestrictedData => "restricted-data",
+            Self::RegionalTraining => "regional-training",
+            Self::RegionalServing => "regional-serving",
+            Self::RegionalFineTuning => "regional-fine-tuning",
+            Self::Contoso => "contoso",
+        }
+    }
+}
+
+impl fmt::Display for PatternName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// How things are named and tagged. In a form, `{environment}`, `{project}`, `{region}`, `{owner}` and `{scope}` stand for
+/// what the thing says of itself, and `*` for anything.
+///
+/// The forms that count when they are left out follow the conventions of the Cloud Adoption Framework for Azure: `mlw` is
+/// its abbreviation for a machine learning workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamingSpec {
+    /// The form of names of workspaces.
+    #[serde(default = "azure_workspaces")]
+    #[schemars(length(min = 1, max = 256))]
+    pub workspaces: String,
+    /// The form of names of artifacts.
+    #[serde(default = "anything")]
+    #[schemars(length(min = 1, max = 256))]
+    pub artifacts: String,
+    /// The tags that the resources of every workspace carry.
+    #[serde(default = "azure_tags")]
+    pub resource_tags: BTreeSet<String>,
+}
+
+fn azure_workspaces() -> String {
+    "mlw-*-{environment}".to_owned()
+}
+
+fn anything() -> String {
+    "*".to_owned()
+}
+
+fn azure_tags() -> BTreeSet<String> {
+    ["cost-center", "owner"].map(str::to_owned).into()
 }
 
 /// What is known of a tag.

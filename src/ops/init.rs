@@ -47,7 +47,7 @@ pub struct InitReport {
     /// The folder.
     pub directory: PathBuf,
     /// The pattern.
-    pub pattern: String,
+    pub pattern: PatternName,
     /// The files that were written.
     pub files: Vec<String>,
     /// The first commit.
@@ -94,22 +94,12 @@ pub fn init(context: &Context, request: &InitRequest) -> Result<InitReport> {
     let commit = first_commit(&context, &repository, directory, &names)?;
     Ok(InitReport {
         directory: directory.clone(),
-        pattern: pattern_name(request.pattern),
+        pattern: request.pattern,
         files: names,
         commit,
         trust_root: signed.root,
         signing_key,
     })
-}
-
-/// The name of a pattern, as `--pattern` takes it.
-#[must_use]
-pub fn pattern_name(pattern: PatternName) -> String {
-    match pattern {
-        PatternName::MultiEnvironment => "multi-environment",
-        PatternName::RestrictedData => "restricted-data",
-    }
-    .to_owned()
 }
 
 fn check_empty(directory: &Path) -> Result<()> {
@@ -205,7 +195,7 @@ fn pattern_files(
     pattern: PatternName,
     words: &[(&'static str, String)],
 ) -> Result<BTreeMap<String, Vec<u8>>> {
-    let prefix = format!("{}/", pattern_name(pattern));
+    let prefix = format!("{pattern}/");
     let mut files = BTreeMap::new();
     for name in Patterns::iter() {
         let (Some(path), Some(file)) = (name.strip_prefix(&prefix), Patterns::get(&name)) else {
@@ -230,7 +220,7 @@ fn readme(request: &InitRequest, words: &[(&'static str, String)]) -> String {
         "# {name}\n\nA promotion repository in the pattern `{}`. Releases in `releases/` say what each environment should hold; `promote plan` \
          says what would be done about it, and `promote apply` does it.\n\n- `promote check` validates everything.\n- `promote register` and \
          `promote request` write versions and releases.\n- `promote trust sign` signs changes of governed files.\n",
-        pattern_name(request.pattern)
+        request.pattern
     )
 }
 

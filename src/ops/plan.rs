@@ -1,5 +1,7 @@
 //! `promote plan` and `promote explain`: what would be done, and why or why not.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::context::Context;
@@ -12,8 +14,10 @@ use crate::manifest::layout::path_of_release;
 use crate::model::artifact::VersionId;
 use crate::model::digest::Sha256;
 use crate::model::id::EnvironmentName;
+use crate::model::label::Tag;
 use crate::model::promotion::Promotion;
 use crate::model::verdict::Decision;
+use crate::ops::lineage::path::path_of_tag;
 use crate::plan::desired::{Change, Wanted, plan_change};
 
 /// What would be done.
@@ -63,6 +67,9 @@ pub struct ExplainedPromotion {
     pub promotion: Promotion,
     /// Every gate's answer.
     pub decision: Decision,
+    /// For each tag that keeps it out, the way that it came by.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<Tag, Vec<String>>,
 }
 
 /// Judges a version for an environment, with the same code that the engine uses.
@@ -93,7 +100,14 @@ pub fn explain(
             decision,
             ..
         } = engine.judge(&world, promotion)?;
+        let known = world.labels.get(promotion.digest);
+        let beyond = known.map(|known| known.label.beyond(&target.facts.clearance));
+        let path = |tag: Tag| {
+            let path = path_of_tag(&world, promotion.digest, &tag);
+            (tag, path)
+        };
         promotions.push(ExplainedPromotion {
+            paths: beyond.unwrap_or_default().into_iter().map(path).collect(),
             promotion,
             decision,
         });

@@ -181,7 +181,7 @@ fn check_workspaces(world: &World, asked: &ReleaseRequest) -> Result<()> {
             let what = format!("workspace in `{}` called", asked.environment);
             return Err(unknown(&what, name.as_str(), &names));
         };
-        if !target.projects.is_empty() && !target.projects.contains(project) {
+        if !target.is_open_to(project) {
             let message = format!("the workspace `{name}` is not for the project `{project}`");
             let failure = Failure::new(FailureKind::Invalid, message);
             return Err(failure.hint(format!(

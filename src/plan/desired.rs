@@ -38,6 +38,14 @@ pub struct Target {
     pub projects: BTreeSet<ProjectName>,
 }
 
+impl Target {
+    /// Whether it may hold artifacts of a project.
+    #[must_use]
+    pub fn is_open_to(&self, project: &ProjectName) -> bool {
+        self.projects.is_empty() || self.projects.contains(project)
+    }
+}
+
 /// What plans are made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
@@ -108,8 +116,7 @@ fn targets<'a>(basis: Basis<'a>, release: &'a Wanted) -> impl Iterator<Item = &'
     basis.workspaces.values().filter(|target| {
         let is_asked =
             release.workspaces.is_empty() || release.workspaces.contains(&target.facts.name);
-        let is_open =
-            target.projects.is_empty() || target.projects.contains(&release.artifact.project);
+        let is_open = target.is_open_to(&release.artifact.project);
         target.facts.environment == release.environment && is_asked && is_open
     })
 }

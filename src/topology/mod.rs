@@ -2,9 +2,18 @@
 //!
 //! They come from Microsoft's Cloud Adoption Framework, "Organize and set up Azure Machine Learning environments".
 
+mod contoso;
 mod multi_environment;
+mod project;
+mod regional_fine_tuning;
+mod regional_serving;
+mod regional_training;
 mod restricted_data;
+mod shared;
+mod single_environment;
+mod team;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
@@ -12,7 +21,7 @@ use crate::manifest::repository::Repository;
 use crate::manifest::topology::PatternName;
 use crate::manifest::workspace::Workspace;
 use crate::manifest::yaml::Document;
-use crate::model::id::EnvironmentName;
+use crate::model::id::{EnvironmentName, RegionName};
 use crate::model::label::Tag;
 
 /// A pattern and its rules.
@@ -27,7 +36,18 @@ pub struct PatternDef {
 }
 
 /// Every pattern.
-pub static PATTERNS: [PatternDef; 2] = [multi_environment::PATTERN, restricted_data::PATTERN];
+pub static PATTERNS: [PatternDef; 10] = [
+    team::PATTERN,
+    project::PATTERN,
+    shared::PATTERN,
+    single_environment::PATTERN,
+    multi_environment::PATTERN,
+    restricted_data::PATTERN,
+    regional_training::PATTERN,
+    regional_serving::PATTERN,
+    regional_fine_tuning::PATTERN,
+    contoso::PATTERN,
+];
 
 /// Reports what a repository does against the pattern that it names.
 #[must_use]
@@ -57,6 +77,15 @@ fn holds_production(workspace: &Document<Workspace>) -> bool {
         .clearance
         .tags()
         .contains(&Tag::production())
+}
+
+/// The regions that some workspaces are in.
+fn regions_of<'a>(
+    workspaces: impl Iterator<Item = &'a Arc<Document<Workspace>>>,
+) -> BTreeSet<&'a RegionName> {
+    workspaces
+        .map(|workspace| &workspace.value.spec.region)
+        .collect()
 }
 
 /// Reports every workspace of an environment that is cleared for `production`, and should not be.
@@ -101,12 +130,22 @@ mod tests {
     fn every_pattern_has_one_row() {
         // Matched without `_`, so that a new pattern is noticed here.
         let row = |name: PatternName| match name {
-            PatternName::MultiEnvironment => 0,
-            PatternName::RestrictedData => 1,
+            PatternName::Team => 0,
+            PatternName::Project => 1,
+            PatternName::Shared => 2,
+            PatternName::SingleEnvironment => 3,
+            PatternName::MultiEnvironment => 4,
+            PatternName::RestrictedData => 5,
+            PatternName::RegionalTraining => 6,
+            PatternName::RegionalServing => 7,
+            PatternName::RegionalFineTuning => 8,
+            PatternName::Contoso => 9,
         };
         for (index, pattern) in PATTERNS.iter().enumerate() {
             assert_eq!(row(pattern.name), index);
             assert!(!pattern.summary.is_empty());
+            let name = serde_json::to_value(pattern.name).unwrap();
+            assert_eq!(name, pattern.name.as_str());
         }
     }
 }

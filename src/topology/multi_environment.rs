@@ -20,7 +20,7 @@ pub(super) const PATTERN: PatternDef = PatternDef {
     check,
 };
 
-fn check(repository: &Repository) -> Vec<Diagnostic> {
+pub(super) fn check(repository: &Repository) -> Vec<Diagnostic> {
     let topology = &repository.topology;
     let environments = &topology.value.spec.environments;
     let (Some(first), Some(last)) = (environments.first(), environments.last()) else {

@@ -28,6 +28,8 @@ mod manifests;
 mod oracle;
 mod oracles;
 mod organisation;
+mod pattern_rules;
+mod pattern_stories;
 mod patterns;
 mod readme;
 mod records;

@@ -49,6 +49,8 @@ impl Governed {
                 let name = document.value.metadata.name.clone();
                 self.freezes.insert(name, document.value.spec.clone());
             }
+            // Who pays for a project decides no flow.
+            Some(Content::Project(_)) => {}
             Some(
                 Content::Artifact(_)
                 | Content::Version(_)

@@ -82,6 +82,8 @@ fn topology() -> TopologySpec {
             owner("production", "stewards"),
         ]
         .into(),
+        regions: BTreeSet::new(),
+        naming: None,
         jurisdictions: BTreeMap::new(),
         ledger: crate::manifest::topology::LedgerSpec::default(),
         common_files: Vec::new(),

@@ -7,10 +7,14 @@ mod freeze;
 mod graph;
 mod label;
 mod lineage;
+mod naming;
 mod policy;
+mod project;
 mod reference;
+mod region;
 mod release;
 mod same_path;
+mod scope;
 mod trust;
 mod version;
 
@@ -24,7 +28,7 @@ use crate::manifest::repository::Repository;
 use crate::manifest::topology::TopologySpec;
 use crate::manifest::trust_root::TrustRootSpec;
 use crate::manifest::yaml::{Document, Value};
-use crate::model::id::{DatasetName, EnvironmentName, GroupName, WorkspaceName};
+use crate::model::id::{DatasetName, EnvironmentName, GroupName, ProjectName, WorkspaceName};
 use crate::model::label::Tag;
 
 /// How many errors are looked up for what was meant.
@@ -33,9 +37,13 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 12] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 16] = [
     same_path::check,
     reference::check,
+    project::check,
+    scope::check,
+    region::check,
+    naming::check,
     label::check,
     edge::check,
     directory::check,
@@ -122,6 +130,21 @@ impl<'a> Facts<'a> {
                 "unknown-workspace",
                 loc(),
                 "workspace",
+                name,
+                names,
+                &path_of(&place),
+            )
+        })
+    }
+
+    fn project(&self, name: &ProjectName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
+        let place = Place::Project(name.clone());
+        let names = self.repository.projects.keys();
+        (!self.places.contains(&place)).then(|| {
+            self.unknown(
+                "unknown-project",
+                loc(),
+                "project",
                 name,
                 names,
                 &path_of(&place),

@@ -15,7 +15,15 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
         }
     }
     for document in facts.repository.datasets.values() {
-        found.extend(facts.group(&document.value.spec.owner, || document.at("/spec/owner")));
+        let spec = &document.value.spec;
+        found.extend(facts.group(&spec.owner, || document.at("/spec/owner")));
+        let access = spec.access.clone().unwrap_or_default();
+        for (field, groups) in [("read", access.read), ("write", access.write)] {
+            let pointer = format!("/spec/access/{field}");
+            for group in groups {
+                found.extend(facts.group(&group, || item(document, &pointer, &group)));
+            }
+        }
     }
     for document in facts.repository.artifacts.values() {
         found.extend(facts.group(&document.value.spec.owner, || document.at("/spec/owner")));

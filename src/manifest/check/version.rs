@@ -3,6 +3,9 @@
 use super::Facts;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::layout::{Place, path_of_artifact, path_of_checksums};
+use crate::manifest::version::ArtifactVersion;
+use crate::manifest::yaml::Document;
+use crate::model::artifact::VersionId;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -12,6 +15,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
         if let Some(problem) = facts.workspace(&spec.workspace, || document.at("/spec/workspace")) {
             found.push(problem);
         }
+        found.extend(foreign_project(facts, id, document));
         if !facts.places.contains(&Place::Artifact(id.artifact.clone())) {
             let path = path_of_artifact(&id.artifact);
             let problem = Diagnostic::error(
@@ -57,4 +61,22 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// A version in a workspace that is not for its project.
+fn foreign_project(
+    facts: &Facts<'_>,
+    id: &VersionId,
+    document: &Document<ArtifactVersion>,
+) -> Option<Diagnostic> {
+    let name = &document.value.spec.workspace;
+    let workspace = facts.repository.workspaces.get(name)?;
+    let projects = facts.repository.projects_of(&workspace.value.spec);
+    let project = &id.artifact.project;
+    (!projects.is_empty() && !projects.contains(project)).then(|| {
+        let message = format!("the workspace `{name}` is not for the project `{project}`");
+        let loc = document.at("/spec/workspace");
+        let problem = Diagnostic::error("foreign-project", loc, message);
+        problem.hint("register it in a workspace of its project")
+    })
 }

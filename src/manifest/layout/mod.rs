@@ -13,7 +13,9 @@ use semver::Version;
 
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 use crate::model::attestation::AttestationName;
-use crate::model::id::{DatasetName, EnvironmentName, FreezeName, PrincipalName, WorkspaceName};
+use crate::model::id::{
+    DatasetName, EnvironmentName, FreezeName, PrincipalName, ProjectName, WorkspaceName,
+};
 
 /// The path of the topology.
 pub const TOPOLOGY_PATH: &str = "promote.yaml";
@@ -25,8 +27,9 @@ pub const TRUST_INDEX_PATH: &str = "trust/index.yaml";
 pub const ALLOWED_SIGNERS_PATH: &str = "trust/allowed_signers";
 
 /// Where governed files and the trust files are: a file and folders.
-pub const GOVERNED_PATHS: [&str; 6] = [
+pub const GOVERNED_PATHS: [&str; 7] = [
     TOPOLOGY_PATH,
+    "projects",
     "workspaces",
     "datasets",
     "policies",
@@ -39,6 +42,8 @@ pub const GOVERNED_PATHS: [&str; 6] = [
 pub enum Place {
     /// `promote.yaml`.
     Topology,
+    /// `projects/<name>.yaml`.
+    Project(ProjectName),
     /// `workspaces/<name>.yaml`.
     Workspace(WorkspaceName),
     /// `datasets/<name>.yaml`.
@@ -94,6 +99,7 @@ impl Place {
     pub const fn is_governed(&self) -> bool {
         match self {
             Self::Topology
+            | Self::Project(_)
             | Self::Workspace(_)
             | Self::Dataset(_)
             | Self::Policy(_)
@@ -124,6 +130,7 @@ impl Place {
             | Self::TrustIndexSignature(_)
             | Self::AllowedSigners => true,
             Self::Topology
+            | Self::Project(_)
             | Self::Workspace(_)
             | Self::Dataset(_)
             | Self::Artifact(_)
@@ -150,6 +157,7 @@ pub fn classify(path: &str) -> Option<Place> {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
         [TOPOLOGY_PATH] => Some(Place::Topology),
+        ["projects", file] => named(file).map(Place::Project),
         ["workspaces", file] => named(file).map(Place::Workspace),
         ["datasets", file] => named(file).map(Place::Dataset),
         ["policies", file] => named(file).map(Place::Policy),
@@ -303,6 +311,7 @@ pub fn path_of_principal_signature(path: &str, principal: &PrincipalName) -> Str
 pub fn path_of(place: &Place) -> String {
     match place {
         Place::Topology => TOPOLOGY_PATH.to_owned(),
+        Place::Project(name) => format!("projects/{name}.yaml"),
         Place::Workspace(name) => format!("workspaces/{name}.yaml"),
         Place::Dataset(name) => format!("datasets/{name}.yaml"),
         Place::Artifact(artifact) => path_of_artifact(artifact),

@@ -3,6 +3,7 @@
 
 mod draw;
 mod known;
+pub mod path;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -1,6 +1,7 @@
 //! `promote register`: bytes of a producer become a version.
 
 mod failure;
+mod room;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::digest::digest;
 use crate::ops::person::Person;
 use crate::ops::register::failure::{adapter_failure, denied, no_workspace};
+use crate::ops::register::room::check_room;
 
 /// What to register.
 #[derive(Debug, Clone)]
@@ -193,6 +195,7 @@ fn validate(world: &World, request: &RegisterRequest, files: &FileList) -> Resul
         }
     }
     check_words(request, files)?;
+    check_room(world, &request.version, &request.workspace, files)?;
     check_names(world, request)
 }
 

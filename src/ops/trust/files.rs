@@ -9,8 +9,8 @@ use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::fs::durable;
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{
-    ALLOWED_SIGNERS_PATH, Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed,
-    path_of_principal_signature,
+    ALLOWED_SIGNERS_PATH, GOVERNED_PATHS, Place, TOPOLOGY_PATH, TRUST_INDEX_PATH, TRUST_ROOT_PATH,
+    is_governed, path_of_principal_signature,
 };
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_index::TrustIndex;
@@ -20,8 +20,6 @@ use crate::model::digest::{Sha256, TreePath};
 
 /// The most files that a work tree may have below its governed folders.
 pub(super) const MAX_GOVERNED_FILES: usize = 100_000;
-/// The folders that governed files are in.
-const GOVERNED_FOLDERS: [&str; 4] = ["workspaces", "datasets", "policies", "freezes"];
 
 pub(super) fn work_tree(context: &Context) -> Result<PathBuf> {
     context.repository()?.work_tree().ok_or_else(|| {
@@ -56,8 +54,9 @@ fn missing(path: &str) -> Failure {
 
 /// The governed files of the work tree, as they would be committed.
 pub(super) fn governed_files(tree: &Path) -> Result<BTreeMap<TreePath, Sha256>> {
-    let mut paths = vec!["promote.yaml".to_owned(), ALLOWED_SIGNERS_PATH.to_owned()];
-    for folder in GOVERNED_FOLDERS {
+    let mut paths = vec![TOPOLOGY_PATH.to_owned(), ALLOWED_SIGNERS_PATH.to_owned()];
+    let is_folder = |path: &&str| *path != TOPOLOGY_PATH && *path != "trust";
+    for folder in GOVERNED_PATHS.into_iter().filter(is_folder) {
         let directory = tree.join(folder);
         if durable::exists(&directory) {
             let names = durable::read_dir_names(&directory, MAX_GOVERNED_FILES)

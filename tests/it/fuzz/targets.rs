@@ -98,6 +98,7 @@ pub(super) fn manifest(bytes: &[u8]) -> String {
     let place = parsed.place.unwrap();
     match parsed.content.unwrap() {
         Content::Topology(document) => written(&place, path, &document),
+        Content::Project(document) => written(&place, path, &document),
         Content::Workspace(document) => written(&place, path, &document),
         Content::Dataset(document) => written(&place, path, &document),
         Content::Artifact(document) => written(&place, path, &document),
