@@ -20,7 +20,7 @@ use crate::flow::permit::FlowPermit;
 use crate::fs::beneath::{self, Parents};
 use crate::fs::durable::{self, WriteBack};
 use crate::fs::scratch::{Scratch, ScratchArea};
-use crate::fs::tree;
+use crate::fs::tree::{self, TreeError};
 use crate::model::digest::{FileRecord, Sha256};
 
 /// Files are read-only for everybody; folders are as usual.
@@ -287,6 +287,10 @@ fn finish(
 /// Checks that the folder holds the files of the record and no others. What their bytes are, reading back proves.
 fn check_names(adapter: &DirectoryAdapter, content: &Path, record: &Record) -> Result<()> {
     let found = tree::list_sizes(content).map_err(|error| {
+        // A disk that cannot be read says nothing about what is on it.
+        if let TreeError::Read { path, source } = error {
+            return adapter.failed("write", &content.join(path), source);
+        }
         let message = format!("`{}`: {error}", content.display());
         adapter
             .error(AdapterErrorKind::Corrupt, "write", message)
