@@ -96,9 +96,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next one who opens the area.
-        drop(durable::remove_tree(&self.path));
-        drop(durable::remove_tree(&self.lock_path));
+        // What cannot be removed now is removed by the next one who opens the area, and who finds it by its lock file.
+        if durable::remove_tree(&self.path).is_ok() {
+            drop(durable::remove_tree(&self.lock_path));
+        }
     }
 }
 
