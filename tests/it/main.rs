@@ -17,6 +17,7 @@ mod bad_input;
 mod clones;
 mod concurrency;
 mod crashes;
+mod faults;
 mod flow;
 mod fuzz;
 mod generated;

@@ -50,7 +50,7 @@ impl Answer {
 /// The organisation.
 #[derive(Debug)]
 pub(crate) struct Organisation {
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Organisation {
