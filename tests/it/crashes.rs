@@ -162,7 +162,7 @@ fn once(step: Step, what: impl FnOnce() + Send + 'static) -> Arc<dyn Watcher> {
 }
 
 /// The library on one machine, with a clock that the test moves.
-fn machine(
+pub(crate) fn machine(
     organisation: &Organisation,
     name: &str,
     clock: &ManualClock,
@@ -183,7 +183,7 @@ fn machine(
 }
 
 /// One run, in a runtime of its own.
-fn run(context: &Context) -> Result<RunReport, EngineError> {
+pub(crate) fn run(context: &Context) -> Result<RunReport, EngineError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -195,13 +195,13 @@ fn run(context: &Context) -> Result<RunReport, EngineError> {
 }
 
 /// A clock a little ahead of the ledger.
-fn clock() -> ManualClock {
+pub(crate) fn clock() -> ManualClock {
     let clock = ManualClock::new(promote::clock::SystemClock.now());
     clock.advance(10);
     clock
 }
 
-const LEASE: i64 = 16 * 60;
+pub(crate) const LEASE: i64 = 16 * 60;
 
 /// An attempt on one machine; when it has reached a step, another machine whose clock says that the lease is over makes a
 /// run of its own, which may die after a step. Returns what the first machine came to: its clock stood still.

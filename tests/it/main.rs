@@ -40,6 +40,7 @@ mod rust_text;
 mod scan;
 mod story;
 mod support;
+mod tamper_matrix;
 mod tampering;
 mod tidy;
 mod trust;

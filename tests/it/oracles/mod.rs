@@ -37,7 +37,7 @@ impl Verdicts {
     }
 }
 
-pub(super) fn root_of(organisation: &Organisation) -> TrustRootSpec {
+pub(crate) fn root_of(organisation: &Organisation) -> TrustRootSpec {
     let text = std::fs::read(organisation.repository().join("trust/root.yaml")).unwrap();
     let document = parse_manifest::<TrustRoot>(&Place::TrustRoot, "trust/root.yaml", &text);
     document.unwrap().value.spec
