@@ -41,6 +41,16 @@ pub struct Manifest<N, S> {
     pub spec: S,
 }
 
+impl<N> Metadata<N> {
+    /// A name without words for people.
+    pub const fn named(name: N) -> Self {
+        Self {
+            name,
+            description: None,
+        }
+    }
+}
+
 /// The name of what a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod lineage;
 pub mod person;
 pub mod plan;
+pub mod project;
 pub mod records;
 pub mod register;
 pub mod release;

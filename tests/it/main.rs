@@ -32,6 +32,7 @@ mod organisation;
 mod pattern_rules;
 mod pattern_stories;
 mod patterns;
+mod projects;
 mod readme;
 mod records;
 mod remembered;
