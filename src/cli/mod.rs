@@ -76,6 +76,7 @@ commands! {
     review => Review,
     rollback => Rollback,
     scan => Scan,
+    search => Search,
     status => Status,
     trust => Trust,
     verify => Verify,

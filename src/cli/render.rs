@@ -4,6 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::reconcile::{SlotReport, SlotStatus};
 use crate::model::promotion::Promotion;
 use crate::model::verdict::{Decision, Verdict};
+use crate::ops::catalogue::HeldAt;
 use crate::ui::report::{Page, Tone};
 
 /// The word for a status.
@@ -119,5 +120,41 @@ pub(crate) fn notes(page: &mut Page, not_adopted: &[String], ignored: &[Diagnost
                 problem.loc.file.path, problem.message
             ),
         );
+    }
+}
+
+/// What stands where nothing is.
+pub(crate) fn dash() -> String {
+    "-".to_owned()
+}
+
+/// The most workspaces that a cell names.
+const MAX_PLACES: usize = 6;
+
+/// Workspaces that have a version, each with its region and how it is there.
+pub(crate) fn places(places: &[HeldAt]) -> String {
+    let mut words: Vec<String> = places.iter().take(MAX_PLACES).map(place).collect();
+    match places.len().saturating_sub(MAX_PLACES) {
+        0 if words.is_empty() => return dash(),
+        0 => {}
+        more => words.push(format!("{more} more")),
+    }
+    words.join(", ")
+}
+
+fn place(place: &HeldAt) -> String {
+    let HeldAt {
+        workspace,
+        environment,
+        ..
+    } = place;
+    let name = if environment.as_str() == workspace.as_str() {
+        workspace.to_string()
+    } else {
+        format!("{environment}/{workspace}")
+    };
+    match &place.region {
+        Some(region) => format!("{name} ({region}, {})", place.word()),
+        None => format!("{name} (gone, {})", place.word()),
     }
 }

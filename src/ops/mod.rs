@@ -4,6 +4,7 @@ pub mod act;
 pub mod apply;
 pub mod approve;
 pub mod attach;
+pub mod catalogue;
 pub mod check;
 pub mod commit;
 pub mod demo;
@@ -20,6 +21,7 @@ pub mod records;
 pub mod register;
 pub mod release;
 pub mod scan;
+pub mod search;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -17,6 +17,7 @@ use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::WorkspaceName;
 use crate::model::label::Tag;
 use crate::model::workspace::WorkspaceFacts;
+use crate::ops::catalogue::held;
 use crate::ops::plan::unknown;
 
 /// What to look at.
@@ -88,12 +89,13 @@ pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport
         return Err(unknown("workspace", name.as_str(), &names));
     }
     let holders = holders(engine.book()?, &world)?;
+    let mut held_by_workspace = held_by_workspace(&world);
     let mut report = ScanReport::default();
     for (name, target) in &world.targets {
         if !request.workspaces.is_empty() && !request.workspaces.contains(name) {
             continue;
         }
-        let held = held(&world, &target.facts);
+        let held = held_by_workspace.remove(name).unwrap_or_default();
         report
             .findings
             .extend(by_ledger(&world, &target.facts, &held));
@@ -129,26 +131,16 @@ pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport
     Ok(report)
 }
 
-/// The versions that the ledger says a workspace holds: promoted to it, or made there.
-fn held(world: &World, target: &WorkspaceFacts) -> BTreeSet<(VersionId, TreeDigest)> {
-    let state = world.state();
-    let mut held = BTreeSet::new();
-    for (id, registrations) in state.registrations.iter() {
-        for (_, registration) in registrations {
-            let slot = crate::model::workspace::Slot {
-                workspace: target.name.clone(),
-                artifact: id.artifact.clone(),
-            };
-            let is_promoted = state
-                .slots
-                .get(&slot)
-                .is_some_and(|slot| slot.ever_held.contains(&registration.digest));
-            if is_promoted || registration.workspace == target.name {
-                held.insert((id.clone(), registration.digest));
-            }
+/// The versions that the ledger says each workspace holds: promoted to it, or made there.
+fn held_by_workspace(world: &World) -> BTreeMap<WorkspaceName, BTreeSet<(VersionId, TreeDigest)>> {
+    let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (id, places) in held(world) {
+        for place in places {
+            let of_workspace = all.entry(place.workspace).or_default();
+            of_workspace.insert((id.clone(), place.digest));
         }
     }
-    held
+    all
 }
 
 /// What of it the workspace may not hold under the labels of now.

@@ -39,6 +39,7 @@ mod remembered;
 mod remotes;
 mod rust_text;
 mod scan;
+mod search;
 mod story;
 mod support;
 mod tamper_matrix;

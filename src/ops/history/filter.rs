@@ -135,7 +135,11 @@ impl Resolved {
 }
 
 /// The digits of a hash, whole or in part.
-fn digits(text: &str) -> Result<String> {
+///
+/// # Errors
+///
+/// When it is none.
+pub(crate) fn digits(text: &str) -> Result<String> {
     let digits = text.strip_prefix(TreeDigest::PREFIX).unwrap_or(text);
     let digits = digits.to_ascii_lowercase();
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -205,7 +209,7 @@ fn artifacts_of(book: &Book) -> BTreeSet<ArtifactId> {
 /// # Errors
 ///
 /// When several have that name: then only a principal says who is meant.
-fn principal_of(book: &Book, text: &str) -> Result<String> {
+pub(crate) fn principal_of(book: &Book, text: &str) -> Result<String> {
     let principals = book.root().into_iter().flat_map(|root| &root.principals);
     let named: Vec<&str> = principals
         .filter(|(principal, known)| known.name == text && principal.as_str() != text)

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::engine::book::Book;
-use crate::engine::record;
 use crate::engine::world::World;
 use crate::error::Result;
 use crate::flow::closure::{Labels, Reason};
-use crate::manifest::layout::{Place, path_of};
-use crate::manifest::parsed::parse_manifest;
-use crate::manifest::version::{ArtifactVersion, VersionSpec};
+use crate::manifest::version::VersionSpec;
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
 use crate::model::id::DatasetName;
 use crate::model::label::Label;
+use crate::ops::catalogue::specs;
 use crate::ops::lineage::{EdgeKind, Node, NodeKind, words};
 
 /// What is known.
@@ -37,23 +35,9 @@ pub(super) enum Input {
 impl Known {
     /// Reads what there is.
     pub(super) fn of(book: &Book, world: &World) -> Result<Self> {
-        let of_git = world.manifests.versions.iter();
-        let mut versions: BTreeMap<VersionId, VersionSpec> = of_git
-            .map(|(id, version)| (id.clone(), version.document.value.spec.clone()))
-            .collect();
-        for (id, registrations) in book.state().registrations.iter() {
-            if let (false, Some((index, last))) = (versions.contains_key(id), registrations.last())
-            {
-                let path = record::evidence_path(last.manifest, "yaml");
-                let bytes = book
-                    .evidence(*index, last.manifest, &path)
-                    .map_err(crate::engine::error::EngineError::Book)?;
-                let place = Place::Version(id.clone());
-                let parsed = parse_manifest::<ArtifactVersion>(&place, &path_of(&place), &bytes)
-                    .map_err(crate::engine::error::EngineError::Invalid)?;
-                versions.insert(id.clone(), parsed.value.spec);
-            }
-        }
+        let specs = specs(book, world)?.into_iter();
+        let versions: BTreeMap<VersionId, VersionSpec> =
+            specs.map(|(id, spec)| (id, spec.into_owned())).collect();
         let datasets = world.manifests.datasets.iter();
         let mut by_digest = BTreeMap::new();
         for (id, spec) in &versions {
@@ -69,12 +53,8 @@ impl Known {
         })
     }
 
-    pub(super) fn versions(&self) -> impl Iterator<Item = &VersionId> {
+    pub(super) fn versions(&self) -> impl Iterator<Item = &VersionId> + Clone {
         self.versions.keys()
-    }
-
-    pub(super) fn has(&self, id: &VersionId) -> bool {
-        self.versions.contains_key(id)
     }
 
     /// A version with its label and the reasons for it.

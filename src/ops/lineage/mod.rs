@@ -10,14 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::{Failure, FailureKind, Result};
+use crate::error::Result;
 use crate::flow::closure::Reason;
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
 use crate::model::label::{Label, Tag};
-use crate::ops::history::find_artifact;
+use crate::ops::catalogue::find_version;
 use crate::ops::lineage::known::Known;
-use crate::ops::plan::unknown;
 
 /// The most nodes that a graph shows. Whoever needs more asks for a version further up.
 pub const MAX_NODES: usize = 1_000;
@@ -122,7 +121,7 @@ pub fn lineage(context: &Context, text: &str, way: Way) -> Result<LineageReport>
     let mut engine = context.observer()?;
     let world = engine.observe()?;
     let known = Known::of(engine.book()?, &world)?;
-    let version = find_version(text, &known)?;
+    let version = find_version(text, known.versions())?;
     let mut graph = Graph {
         known: &known,
         nodes: BTreeMap::new(),
@@ -141,29 +140,6 @@ pub fn lineage(context: &Context, text: &str, way: Way) -> Result<LineageReport>
         edges: graph.edges,
         is_cut: graph.is_cut,
     })
-}
-
-fn find_version(text: &str, known: &Known) -> Result<VersionId> {
-    let artifacts = known.versions().map(|id| id.artifact.clone()).collect();
-    let (artifact, number) = find_artifact(text, &artifacts)?;
-    let Some(number) = number else {
-        let failure = Failure::new(FailureKind::Usage, format!("`{text}` names no version"));
-        let of_artifact = known.versions().filter(|id| id.artifact == artifact);
-        return Err(match of_artifact.last() {
-            Some(last) => failure.hint(format!("write one, such as `{last}`")),
-            None => failure,
-        });
-    };
-    let version = VersionId {
-        artifact,
-        version: number,
-    };
-    if known.has(&version) {
-        return Ok(version);
-    }
-    let names: Vec<String> = known.versions().map(ToString::to_string).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Err(unknown("version", &version.to_string(), &names))
 }
 
 /// A graph while it is built. Each thing is entered once, so that a circle ends.
