@@ -12,12 +12,12 @@ use crate::ui::{OutputFormat, Terminal};
 /// Show what a version was made from, and why it carries its labels
 ///
 /// The datasets, base versions, code and run behind it, and behind those, each with its label and what put every tag on
-/// it. With `--down`, show what was made from it instead.
+/// it. With `--down`, show what was made from it instead. Drawings name on each arrow the tags that it brought.
 ///
 /// Examples:
 ///   promote lineage penguin-species@1.0.0
 ///   promote lineage wildlife/model/penguin-species@1.0.0 --down
-///   promote lineage penguin-species@1.0.0 --format dot | dot -Tsvg > lineage.svg
+///   promote lineage penguin-species@1.0.0 --format svg > lineage.svg
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -44,6 +44,8 @@ enum Drawing {
     Dot,
     /// For Markdown pages that know Mermaid
     Mermaid,
+    /// A picture
+    Svg,
 }
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
@@ -53,6 +55,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
     let shown = match (terminal.format(), args.format) {
         (OutputFormat::Table, Drawing::Dot) => terminal.data(&report.dot()),
         (OutputFormat::Table, Drawing::Mermaid) => terminal.data(&report.mermaid()),
+        (OutputFormat::Table, Drawing::Svg) => terminal.data(&report.svg()),
         (OutputFormat::Table | OutputFormat::Json | OutputFormat::Yaml | OutputFormat::Name, _) => {
             terminal.report(&report)
         }

@@ -1,7 +1,9 @@
-//! Graphs as text: a tree for people, DOT for Graphviz, Mermaid for Markdown pages.
+//! Graphs as text: a tree for people, DOT for Graphviz, Mermaid for Markdown pages. Every node has its label, and every edge
+//! the tags that it brought.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::label::Tag;
 use crate::ops::lineage::{Edge, EdgeKind, LineageReport, Node, NodeKind, Way, version_key};
 use crate::redact::printable;
 
@@ -67,9 +69,10 @@ impl LineageReport {
             let (key, label) = (quoted(key), quoted(&describe(node)));
             text.push_str(&format!("  {key} [label={label}];\n"));
         }
-        for Edge { from, to, kind } in &self.edges {
-            let (to, from, kind) = (quoted(to), quoted(from), quoted(kind.word()));
-            text.push_str(&format!("  {to} -> {from} [label={kind}];\n"));
+        for edge in &self.edges {
+            let (to, from) = (quoted(&edge.to), quoted(&edge.from));
+            let words = quoted(&edge_words(edge));
+            text.push_str(&format!("  {to} -> {from} [label={words}];\n"));
         }
         text.push_str("}\n");
         text
@@ -85,9 +88,10 @@ impl LineageReport {
             let label = entities(&describe(node));
             text.push_str(&format!("  n{id}[\"{label}\"]\n"));
         }
-        for Edge { from, to, kind } in &self.edges {
-            if let (Some(from), Some(to)) = (ids.get(from), ids.get(to)) {
-                text.push_str(&format!("  n{to} -- {} --> n{from}\n", kind.word()));
+        for edge in &self.edges {
+            if let (Some(from), Some(to)) = (ids.get(&edge.from), ids.get(&edge.to)) {
+                let words = entities(&edge_words(edge));
+                text.push_str(&format!("  n{to} -->|\"{words}\"| n{from}\n"));
             }
         }
         text
@@ -142,19 +146,33 @@ impl Tree<'_> {
     }
 }
 
-/// A node in a line.
-fn describe(node: &Node) -> String {
+/// In which way a thing came in, and the tags that it brought.
+pub(super) fn edge_words(edge: &Edge) -> String {
+    let tags: Vec<&str> = edge.tags.iter().map(Tag::as_str).collect();
+    match tags.as_slice() {
+        [] => edge.kind.word().to_owned(),
+        tags => format!("{}: {}", edge.kind.word(), tags.join(", ")),
+    }
+}
+
+/// What a node is, without its label.
+pub(super) fn name_of(node: &Node) -> String {
     let kind = match node.kind {
         NodeKind::UnknownVersion | NodeKind::UnknownDataset => {
             format!(" ({})", node.kind.word())
         }
         NodeKind::Version | NodeKind::Dataset | NodeKind::Code | NodeKind::Run => String::new(),
     };
+    format!("{}{kind}", node.name)
+}
+
+/// A node in a line.
+fn describe(node: &Node) -> String {
     let label = node
         .label
         .as_ref()
         .map_or_else(String::new, |label| format!(" [{label}]"));
-    format!("{}{kind}{label}", node.name)
+    format!("{}{label}", name_of(node))
 }
 
 /// Text in DOT's double quotes.

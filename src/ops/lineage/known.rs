@@ -1,6 +1,6 @@
 //! Everything that is known of what was made from what: from Git, and from the ledger where Git no longer has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::book::Book;
 use crate::engine::world::World;
@@ -10,9 +10,10 @@ use crate::manifest::version::VersionSpec;
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
 use crate::model::id::DatasetName;
-use crate::model::label::Label;
+use crate::model::label::{Label, Tag};
+use crate::model::lineage::Base;
 use crate::ops::catalogue::specs;
-use crate::ops::lineage::{EdgeKind, Node, NodeKind, words};
+use crate::ops::lineage::{EdgeKind, Node, NodeKind, version_key, words};
 
 /// What is known.
 #[derive(Debug)]
@@ -92,13 +93,17 @@ impl Known {
         };
         let datasets = lineage.datasets.iter();
         inputs.extend(datasets.map(|name| {
-            let input = Input::Other(format!("dataset:{name}"), self.dataset(name));
+            let input = Input::Other(
+                format!("{}{name}", NodeKind::Dataset.prefix()),
+                self.dataset(name),
+            );
             (input, EdgeKind::Dataset)
         }));
         inputs.extend(lineage.code.as_ref().map(|code| {
             let commit: String = code.commit.chars().take(12).collect();
             let name = format!("{} at {commit}", code.repository);
-            let key = format!("code:{}@{}", code.repository, code.commit);
+            let prefix = NodeKind::Code.prefix();
+            let key = format!("{prefix}{}@{}", code.repository, code.commit);
             (
                 Input::Other(key, bare(NodeKind::Code, name)),
                 EdgeKind::Code,
@@ -106,9 +111,55 @@ impl Known {
         }));
         inputs.extend(lineage.run.as_ref().map(|run| {
             let node = bare(NodeKind::Run, run.clone());
-            (Input::Other(format!("run:{run}"), node), EdgeKind::Run)
+            let key = format!("{}{run}", NodeKind::Run.prefix());
+            (Input::Other(key, node), EdgeKind::Run)
         }));
         inputs
+    }
+
+    /// The version that a base is: the digest counts, not the name; where nobody has the digest the name is all there is.
+    fn named(&self, base: &Base) -> VersionId {
+        let is_same = self
+            .versions
+            .get(&base.version)
+            .is_some_and(|known| known.digest == base.digest);
+        let by_digest = self.by_digest.get(&base.digest).filter(|_| !is_same);
+        by_digest.unwrap_or(&base.version).clone()
+    }
+
+    /// The tags that each input brought to a version's label, by the key of the input and the way that it came in.
+    pub(super) fn brought(&self, id: &VersionId) -> BTreeMap<(String, EdgeKind), BTreeSet<Tag>> {
+        let mut brought: BTreeMap<_, BTreeSet<Tag>> = BTreeMap::new();
+        let Some(spec) = self.versions.get(id) else {
+            return brought;
+        };
+        let explained = self.labels.get(spec.digest);
+        let dataset = |name: &DatasetName| format!("{}{name}", NodeKind::Dataset.prefix());
+        let base = |version: &VersionId| {
+            let bases = spec.lineage.iter().flat_map(|lineage| &lineage.bases);
+            let mut bases = bases.filter(|base| base.version == *version);
+            let named = bases.next().map(|base| self.named(base));
+            version_key(named.as_ref().unwrap_or(version))
+        };
+        for (tag, reasons) in explained.iter().flat_map(|explained| &explained.reasons) {
+            for reason in reasons {
+                let input = match reason {
+                    Reason::Dataset(name) | Reason::UnknownDataset(name) => {
+                        (dataset(name), EdgeKind::Dataset)
+                    }
+                    Reason::Base(version) | Reason::UnknownBase(version) => {
+                        (base(version), EdgeKind::Base)
+                    }
+                    Reason::KnownFile { first, .. } => (version_key(first), EdgeKind::File),
+                    Reason::UnknownLineage
+                    | Reason::UnknownProducer
+                    | Reason::Recorded
+                    | Reason::Cycle => continue,
+                };
+                brought.entry(input).or_default().insert(tag.clone());
+            }
+        }
+        brought
     }
 
     /// The versions that a version was made from: its bases, and those that its files were known from.
@@ -118,16 +169,7 @@ impl Known {
         };
         let bases = spec.lineage.iter().flat_map(|lineage| &lineage.bases);
         let mut inputs: Vec<(VersionId, EdgeKind)> = bases
-            .map(|base| {
-                // The digest counts, not the name; where nobody has the digest the name is all there is.
-                let is_same = self
-                    .versions
-                    .get(&base.version)
-                    .is_some_and(|known| known.digest == base.digest);
-                let by_digest = self.by_digest.get(&base.digest).filter(|_| !is_same);
-                let id = by_digest.unwrap_or(&base.version).clone();
-                (id, EdgeKind::Base)
-            })
+            .map(|base| (self.named(base), EdgeKind::Base))
             .collect();
         let explained = self.labels.get(spec.digest);
         for reason in explained

@@ -4,6 +4,7 @@
 mod draw;
 mod known;
 pub mod path;
+mod svg;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -84,6 +85,19 @@ pub enum NodeKind {
     Run,
 }
 
+impl NodeKind {
+    /// What the keys of such things begin with; the rest of a key is the thing's own name, in full.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Version | Self::UnknownVersion => "version:",
+            Self::Dataset | Self::UnknownDataset => "dataset:",
+            Self::Code => "code:",
+            Self::Run => "run:",
+        }
+    }
+}
+
 /// A step from a thing to what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,6 +108,9 @@ pub struct Edge {
     pub to: String,
     /// In which way.
     pub kind: EdgeKind,
+    /// The tags that what was made carries because of it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<Tag>,
 }
 
 /// In which way one thing is in another.
@@ -122,8 +139,12 @@ pub fn lineage(context: &Context, text: &str, way: Way) -> Result<LineageReport>
     let world = engine.observe()?;
     let known = Known::of(engine.book()?, &world)?;
     let version = find_version(text, known.versions())?;
+    Ok(graph(&known, version, way))
+}
+
+fn graph(known: &Known, version: VersionId, way: Way) -> LineageReport {
     let mut graph = Graph {
-        known: &known,
+        known,
         nodes: BTreeMap::new(),
         edges: BTreeSet::new(),
         waiting: VecDeque::new(),
@@ -133,13 +154,13 @@ pub fn lineage(context: &Context, text: &str, way: Way) -> Result<LineageReport>
         Way::Up => graph.follow_up(&version),
         Way::Down => graph.follow_down(&version),
     }
-    Ok(LineageReport {
+    LineageReport {
         version,
         way,
         nodes: graph.nodes,
         edges: graph.edges,
         is_cut: graph.is_cut,
-    })
+    }
 }
 
 /// A graph while it is built. Each thing is entered once, so that a circle ends.
@@ -156,6 +177,7 @@ impl Graph<'_> {
         self.enter_version(start);
         while let Some(version) = self.waiting.pop_front() {
             let from = version_key(&version);
+            let brought = self.known.brought(&version);
             for (input, kind) in self.known.inputs(&version) {
                 let to = match input {
                     known::Input::Version(id) => {
@@ -166,7 +188,16 @@ impl Graph<'_> {
                 };
                 if let Some(to) = to {
                     let from = from.clone();
-                    self.edges.insert(Edge { from, to, kind });
+                    let tags = brought
+                        .get(&(to.clone(), kind))
+                        .cloned()
+                        .unwrap_or_default();
+                    self.edges.insert(Edge {
+                        from,
+                        to,
+                        kind,
+                        tags,
+                    });
                 }
             }
         }
@@ -178,10 +209,13 @@ impl Graph<'_> {
         while let Some(version) = self.waiting.pop_front() {
             for (id, kind) in made_from.get(&version).into_iter().flatten() {
                 if self.enter_version(id) {
+                    let (from, to) = (version_key(id), version_key(&version));
+                    let tags = self.known.brought(id).remove(&(to.clone(), *kind));
                     self.edges.insert(Edge {
-                        from: version_key(id),
-                        to: version_key(&version),
+                        from,
+                        to,
                         kind: *kind,
+                        tags: tags.unwrap_or_default(),
                     });
                 }
             }
@@ -212,8 +246,9 @@ impl Graph<'_> {
     }
 }
 
-fn version_key(id: &VersionId) -> String {
-    format!("version:{id}")
+/// The key of a version in a graph.
+pub(crate) fn version_key(id: &VersionId) -> String {
+    format!("{}{id}", NodeKind::Version.prefix())
 }
 
 /// Why a tag is on a label, in words.

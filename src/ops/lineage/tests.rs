@@ -99,7 +99,7 @@ fn drawings_quote_what_they_show() {
     let up = lineage(&context, TUNED, Way::Up).unwrap();
     let dot = up.dot();
     assert!(dot.starts_with("digraph lineage {"), "{dot}");
-    assert!(dot.contains(r#""dataset:penguins-sample" -> "version:wildlife/model/penguin-species@1.1.0" [label="dataset"];"#), "{dot}");
+    assert!(dot.contains(r#""dataset:penguins-sample" -> "version:wildlife/model/penguin-species@1.1.0" [label="dataset: internal"];"#), "{dot}");
     assert!(dot.contains(r#"[label="<run> \"7\""]"#), "{dot}");
     let mermaid = up.mermaid();
     assert!(mermaid.starts_with("flowchart LR\n"), "{mermaid}");
@@ -107,5 +107,18 @@ fn drawings_quote_what_they_show() {
         mermaid.contains("[\"&lt;run&gt; &quot;7&quot;\"]"),
         "{mermaid}"
     );
-    assert!(mermaid.contains("-- base -->"), "{mermaid}");
+    assert!(mermaid.contains("-->|\"base: internal\"|"), "{mermaid}");
+    // A run brings no tag.
+    assert!(mermaid.contains("-->|\"run\"|"), "{mermaid}");
+    let svg = up.svg();
+    assert!(svg.starts_with("<svg xmlns="), "{svg}");
+    assert!(svg.contains("&lt;run&gt; &quot;7&quot;"), "{svg}");
+    assert!(svg.contains(">base: internal</text>"), "{svg}");
+    assert!(svg.contains(">[internal]</text>"), "{svg}");
+    let (opened, closed) = (
+        svg.matches("<text ").count(),
+        svg.matches("</text>").count(),
+    );
+    assert_eq!(opened, closed, "{svg}");
+    assert_eq!(svg.matches("<g>").count(), up.nodes.len(), "{svg}");
 }
