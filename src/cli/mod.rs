@@ -55,6 +55,7 @@ commands! {
     apply => Apply,
     approve => Approve,
     check => Check,
+    compare => Compare,
     completions => Completions,
     declassify => Declassify,
     demo => Demo,

@@ -133,13 +133,24 @@ const MAX_PLACES: usize = 6;
 
 /// Workspaces that have a version, each with its region and how it is there.
 pub(crate) fn places(places: &[HeldAt]) -> String {
-    let mut words: Vec<String> = places.iter().take(MAX_PLACES).map(place).collect();
-    match places.len().saturating_sub(MAX_PLACES) {
-        0 if words.is_empty() => return dash(),
-        0 => {}
-        more => words.push(format!("{more} more")),
+    let first: Vec<String> = places.iter().take(MAX_PLACES).map(place).collect();
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    some_of(&first, MAX_PLACES, places.len())
+}
+
+/// The first few of several names, and how many more there are.
+pub(crate) fn some(names: &[&str], most: usize) -> String {
+    some_of(names, most, names.len())
+}
+
+/// The first few of the names that are here, and how many more of all there are.
+pub(crate) fn some_of(names: &[&str], most: usize, all: usize) -> String {
+    let first: Vec<&str> = names.iter().take(most).copied().collect();
+    match (first.as_slice(), all.saturating_sub(first.len())) {
+        ([], 0) => dash(),
+        (first, 0) => first.join(", "),
+        (first, more) => format!("{}, {more} more", first.join(", ")),
     }
-    words.join(", ")
 }
 
 fn place(place: &HeldAt) -> String {
@@ -156,5 +167,18 @@ fn place(place: &HeldAt) -> String {
     match &place.region {
         Some(region) => format!("{name} ({region}, {})", place.word()),
         None => format!("{name} (gone, {})", place.word()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_named_is_counted() {
+        assert_eq!(some(&[], 2), "-");
+        assert_eq!(some(&["a", "b"], 2), "a, b");
+        assert_eq!(some(&["a", "b", "c"], 2), "a, b, 1 more");
+        assert_eq!(some_of(&["a"], 2, 9), "a, 8 more");
     }
 }

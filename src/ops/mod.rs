@@ -7,6 +7,7 @@ pub mod attach;
 pub mod catalogue;
 pub mod check;
 pub mod commit;
+pub mod compare;
 pub mod demo;
 pub mod digest;
 pub mod export;

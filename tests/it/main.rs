@@ -15,6 +15,7 @@ mod attestations;
 mod audit;
 mod bad_input;
 mod clones;
+mod compare;
 mod concurrency;
 mod crashes;
 mod faults;

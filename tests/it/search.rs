@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::organisation::{Answer, Organisation};
+use crate::support::cells;
 
 const PENGUINS: &str = "wildlife/model/penguin-species";
 const FIELD: &str = "wildlife/model/penguin-species-field";
@@ -57,77 +58,72 @@ fn versions_are_found_wherever_they_are() {
     let organisation = filled();
     let (new, old) = (format!("{PENGUINS}@1.1.0"), format!("{PENGUINS}@1.0.0"));
     let field = format!("{FIELD}@1.0.0");
-    let of = |arguments: &[&str]| names(&organisation, arguments);
-    assert_eq!(of(&[]), [&*new, &old, &field]);
-    assert_eq!(of(&["Penguin", "@1.0"]), [&*old, &field]);
-    assert_eq!(of(&["--workspace", "dev"]), [&*new, &old]);
-    assert_eq!(of(&["--environment", "qa", "--held"]), [&*new]);
-    assert_eq!(of(&["--held"]), [&*new, &old]);
-    assert_eq!(
-        of(&["--region", "westeurope", "--tag", "production"]),
-        [&*field]
-    );
-    assert_eq!(of(&["--tag", "production", "--tag", "internal"]), [&*field]);
-    assert_eq!(
-        of(&["--project", "wildlife", "--kind", "model", "field"]),
-        [&*field]
-    );
-    assert_eq!(of(&["--metric", "accuracy>0.97"]), [""; 0]);
-    assert_eq!(
-        of(&["--metric", "accuracy>=0.97", "--metric", "log-loss<0.4"]).len(),
-        3
-    );
-
-    let all = search(&organisation, &["-o", "json"]).expect_code(0).json();
+    let all = [&*new, &*old, &*field];
+    let cases: [(&[&str], &[&str]); 12] = [
+        (&[], &all),
+        (&["Penguin", "@1.0"], &[&*old, &*field]),
+        (&["--workspace", "dev"], &[&*new, &*old]),
+        (&["--environment", "qa", "--held"], &[&*new]),
+        (&["--held"], &[&*new, &*old]),
+        // Held in prod, and there in qa, is not held in qa.
+        (&["--held", "--workspace", "qa", "@1.0.0"], &[]),
+        (
+            &["--region", "westeurope", "--tag", "production"],
+            &[&*field],
+        ),
+        (&["--tag", "production", "--tag", "internal"], &[&*field]),
+        (
+            &["--project", "wildlife", "--kind", "model", "field"],
+            &[&*field],
+        ),
+        (&["--metric", "accuracy>0.97"], &[]),
+        (
+            &["--metric", "accuracy>=0.97", "--metric", "log-loss<0.4"],
+            &all,
+        ),
+        (
+            &["--metric", "accuracy>=0.97", "--metric", "log-loss>0.4"],
+            &[],
+        ),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(names(&organisation, arguments), expected, "{arguments:?}");
+    }
+    let all = search(&organisation, &["-o", "json"]).json();
     let digest = all["found"][1]["digest"].as_str().unwrap();
     let digits = digest.strip_prefix("dirhash1:").unwrap();
-    assert_eq!(of(&["--digest", &digits[..8]]), [&*old]);
-    assert_eq!(of(&["--digest", digest]), [&*old]);
-    let held = &all["found"][1]["held"];
-    let places: Vec<_> = held.as_array().unwrap().iter().collect();
-    assert_eq!(places.len(), 3, "{held}");
-    assert_eq!(places[0]["madeHere"], true);
-    assert_eq!(
-        places[1]["heldSince"],
-        Value::Null,
-        "it was followed: {held}"
-    );
-    assert!(places[2]["heldSince"].is_string(), "{held}");
+    for digest in [digest, &digits[..8]] {
+        assert_eq!(names(&organisation, &["--digest", digest]), [&*old]);
+    }
+}
+
+#[test]
+fn it_is_told_how_each_workspace_has_a_version() {
+    let organisation = filled();
+    let json = search(&organisation, &["species@1.0.0", "-o", "json"])
+        .expect_code(0)
+        .json();
+    let held = &json["found"][0]["held"];
+    assert_eq!(held[0]["madeHere"], true, "{held}");
+    assert_eq!(held[1]["heldSince"], Value::Null, "it was followed: {held}");
+    assert!(held[2]["heldSince"].is_string(), "{held}");
 
     let table = search(
         &organisation,
         &["@1.0.0", "species", "--metric", "log-loss"],
     )
     .expect_code(0);
-    let lines: Vec<Vec<&str>> = table
-        .stdout
-        .lines()
-        .map(|line| {
-            line.split("  ")
-                .map(str::trim)
-                .filter(|cell| !cell.is_empty())
-                .collect()
-        })
-        .collect();
+    let lines = cells(&table.stdout);
     assert_eq!(
         lines[0],
         ["VERSION", "DIGEST", "LABEL", "WHERE", "LOG-LOSS"]
     );
-    assert_eq!(
-        lines[1][2..],
-        [
-            "internal",
-            "dev (westeurope, made here), qa (westeurope, earlier), prod (westeurope, now)",
-            "0.3"
-        ]
-    );
+    let places = "dev (westeurope, made here), qa (westeurope, earlier), prod (westeurope, now)";
+    assert_eq!(lines[1][2..], ["internal", places, "0.3"]);
+    let label = "internal, production";
     assert_eq!(
         lines[2][2..],
-        [
-            "internal, production",
-            "prod (westeurope, made here)",
-            "0.3"
-        ]
+        [label, "prod (westeurope, made here)", "0.3"]
     );
 }
 

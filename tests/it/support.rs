@@ -47,3 +47,12 @@ pub(crate) fn assert_file(path: &Path, text: &str) {
         path.display()
     );
 }
+
+/// The cells of a page of tables, by line: two spaces are between them at least.
+pub(crate) fn cells(page: &str) -> Vec<Vec<&str>> {
+    let cells = |line| {
+        let cells = str::split(line, "  ").map(str::trim);
+        cells.filter(|cell| !cell.is_empty()).collect()
+    };
+    page.lines().map(cells).collect()
+}

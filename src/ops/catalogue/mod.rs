@@ -12,12 +12,14 @@ pub(crate) use held::held;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
 use crate::engine::record;
+use crate::engine::registrations::recorded_files;
 use crate::engine::world::World;
 use crate::error::{Failure, FailureKind, Result};
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::artifact::VersionId;
+use crate::model::digest::{Sha256, TreePath};
 use crate::ops::history::find_artifact;
 use crate::ops::plan::unknown;
 
@@ -47,6 +49,22 @@ pub(crate) fn specs<'w>(book: &Book, world: &'w World) -> Result<Specs<'w>> {
         }
     }
     Ok(specs)
+}
+
+/// The paths and hashes of a version's files, from where its manifest is from.
+///
+/// # Errors
+///
+/// When evidence cannot be read.
+pub(crate) fn files(book: &Book, world: &World, id: &VersionId) -> Result<Vec<(TreePath, Sha256)>> {
+    if let Some(version) = world.manifests.versions.get(id) {
+        return Ok(version.files().to_vec());
+    }
+    let registrations = book.state().registrations.get(id);
+    match registrations.and_then(|all| all.last()) {
+        Some((index, last)) => Ok(recorded_files(book, *index, last)?.entries().to_vec()),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The version that a person means: `project/kind/name@version`, `project/name@version` or `name@version`.

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::engine::book::Book;
+use crate::engine::world::World;
 use crate::error::Result;
 use crate::flow::closure::Reason;
 use crate::model::artifact::VersionId;
@@ -140,6 +142,21 @@ pub fn lineage(context: &Context, text: &str, way: Way) -> Result<LineageReport>
     let known = Known::of(engine.book()?, &world)?;
     let version = find_version(text, known.versions())?;
     Ok(graph(&known, version, way))
+}
+
+/// Follows the lineage of versions.
+///
+/// # Errors
+///
+/// When evidence cannot be read.
+pub(crate) fn follow<const N: usize>(
+    book: &Book,
+    world: &World,
+    versions: [&VersionId; N],
+    way: Way,
+) -> Result<[LineageReport; N]> {
+    let known = Known::of(book, world)?;
+    Ok(versions.map(|version| graph(&known, version.clone(), way)))
 }
 
 fn graph(known: &Known, version: VersionId, way: Way) -> LineageReport {
