@@ -57,6 +57,7 @@ commands! {
     check => Check,
     compare => Compare,
     completions => Completions,
+    cost => Cost,
     declassify => Declassify,
     demo => Demo,
     digest => Digest,

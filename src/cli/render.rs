@@ -153,6 +153,25 @@ pub(crate) fn some_of(names: &[&str], most: usize, all: usize) -> String {
     }
 }
 
+/// A number of bytes in words.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const LARGER: [&str; 4] = ["MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1 << 10 {
+        return format!("{bytes} B");
+    }
+    let (mut rest, mut unit) = (bytes, "KiB");
+    for larger in LARGER {
+        if rest < 1 << 20 {
+            break;
+        }
+        rest >>= 10;
+        unit = larger;
+    }
+    // Tenths, cut and not rounded: nothing is said to be larger than it is.
+    let tenths = (rest % 1024) * 10 / 1024;
+    format!("{}.{tenths} {unit}", rest / 1024)
+}
+
 fn place(place: &HeldAt) -> String {
     let HeldAt {
         workspace,
@@ -173,6 +192,22 @@ fn place(place: &HeldAt) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_said_in_the_largest_unit_that_they_fill() {
+        for (count, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
+            (1 << 20, "1.0 MiB"),
+            (5 << 40, "5.0 TiB"),
+            (u64::MAX, "16383.9 PiB"),
+        ] {
+            assert_eq!(bytes(count), text, "{count}");
+        }
+    }
 
     #[test]
     fn what_is_not_named_is_counted() {

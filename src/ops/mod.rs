@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod check;
 pub mod commit;
 pub mod compare;
+pub mod cost;
 pub mod demo;
 pub mod digest;
 pub mod export;

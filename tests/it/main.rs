@@ -17,6 +17,7 @@ mod bad_input;
 mod clones;
 mod compare;
 mod concurrency;
+mod cost;
 mod crashes;
 mod faults;
 mod flow;

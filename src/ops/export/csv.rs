@@ -144,7 +144,8 @@ fn optional(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-fn row(cells: impl Iterator<Item = String>) -> String {
+/// A row of cells in quotes that no spreadsheet computes.
+pub(crate) fn row(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.map(|text| cell(&text)).collect();
     format!("{}\r\n", cells.join(","))
 }

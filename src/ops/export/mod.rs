@@ -4,6 +4,8 @@ mod csv;
 mod html;
 mod words;
 
+pub(crate) use csv::row as csv_row;
+
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
