@@ -52,6 +52,7 @@ macro_rules! commands {
 
 commands! {
     abort => Abort,
+    access => Access,
     apply => Apply,
     approve => Approve,
     check => Check,

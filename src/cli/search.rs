@@ -12,9 +12,12 @@ use crate::ui::report::{Page, Report, Tone};
 
 /// Find versions and artifacts in all workspaces
 ///
-/// Words are parts of PROJECT/KIND/NAME@VERSION, and all of them must be in it. Filters are whole names: give one more than
-/// once for either of two; of `--tag` and `--metric` all must be met. A workspace that has a version holds it `now` in a
-/// slot, held it `earlier`, or is where it was `made here`; several filters of places are about one workspace.
+/// Words are parts of PROJECT/KIND/NAME@VERSION, and all of them must be in it. Filters are whole
+/// names: give one more than once for either of two; of `--tag` and `--metric` all must be met.
+/// Several filters of places are about one workspace.
+///
+/// A workspace that has a version holds it `now` in a slot, held it `earlier`, or is where it was
+/// `made here`. Bytes that were held earlier are still there.
 ///
 /// Ends with 0 also when nothing is found.
 ///

@@ -113,17 +113,22 @@ pub fn owners(
     target: &WorkspaceFacts,
 ) -> BTreeMap<Tag, Owners> {
     let beyond = label.map(|label| label.beyond(&target.clearance));
-    let owner = |tag: Tag| {
-        let spec = topology.tags.get(&tag)?;
-        let members = people.groups().get(&spec.owner).cloned();
-        let owners = Owners {
-            group: spec.owner.clone(),
-            quorum: spec.quorum,
-            members: members.unwrap_or_default(),
-        };
-        Some((tag, owners))
-    };
-    beyond.into_iter().flatten().filter_map(owner).collect()
+    let beyond = beyond.into_iter().flatten();
+    beyond
+        .filter_map(|tag| owner(people, topology, &tag).map(|owners| (tag, owners)))
+        .collect()
+}
+
+/// Who may let a tag through; `None` when nobody declared it.
+#[must_use]
+pub fn owner(people: &People, topology: &TopologySpec, tag: &Tag) -> Option<Owners> {
+    let spec = topology.tags.get(tag)?;
+    let members = people.groups().get(&spec.owner).cloned();
+    Some(Owners {
+        group: spec.owner.clone(),
+        quorum: spec.quorum,
+        members: members.unwrap_or_default(),
+    })
 }
 
 /// Who may end what others began, and look at what was overridden: every group that the policies ask for anything.

@@ -7,9 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::evidence::{Evidence, InboxFacts};
-use crate::gate::params::{GateParams, ParamsError, check as check_params, schema, validate};
+use crate::gate::params::{
+    GateParams, ParamsError, check as check_params, parse, schema, validate,
+};
+use crate::gate::policy::asked_gates;
 use crate::gate::quorum::{GroupTally, Quorum, Tally, check_quorum, count_approvals};
 use crate::gate::{GateDef, one_line, or_list};
+use crate::manifest::policy::GateSpec;
 use crate::model::id::{GroupName, PrincipalName};
 use crate::model::period::Period;
 use crate::model::promotion::{Direction, Promotion};
@@ -102,6 +106,16 @@ impl GateParams for Params {
             Err(ParamsError::at("validity", message))
         }
     }
+}
+
+/// The quorum of each `approvals` gate of a policy. One that cannot be read asks for nobody here, and lets nothing pass.
+#[must_use]
+pub fn quorums(gates: &[GateSpec]) -> Vec<Quorum> {
+    let asked = asked_gates(&[gates]).into_iter();
+    let asked = asked.filter(|(gate, _)| *gate == NAME);
+    asked
+        .filter_map(|(_, params)| Some(parse::<Params>(&params).ok()?.quorum()))
+        .collect()
 }
 
 /// The quorum that a promotion asks for: going back may have its own.

@@ -16,7 +16,7 @@ use crate::model::promotion::Promotion;
 use crate::model::verdict::{Decision, Verdict};
 
 /// The fewest persons of an override, whatever the policy says.
-const MIN_PERSONS: usize = 2;
+pub const MIN_PERSONS: usize = 2;
 
 /// Lets those gates pass that an override covers.
 #[must_use]

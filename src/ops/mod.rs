@@ -1,5 +1,6 @@
 //! Use cases, one file each. They know nothing of terminals: they take a context and a request, and answer with a report.
 
+pub mod access;
 pub mod act;
 pub mod apply;
 pub mod approve;

@@ -9,6 +9,7 @@
     reason = "tests panic to fail, read and write the files that they compare, and tell a story to its end"
 )]
 
+mod access;
 mod acts;
 mod approvals;
 mod attestations;

@@ -18,7 +18,7 @@ use crate::model::promotion::PromotionId;
 use crate::model::workspace::Slot;
 pub use crate::ops::history::approvals::{ApprovalRow, ApprovalsReport, approvals};
 pub use crate::ops::history::filter::HistoryFilter;
-pub(crate) use crate::ops::history::filter::{Resolved, digits, find_artifact};
+pub(crate) use crate::ops::history::filter::{Resolved, digits, find_artifact, principal_of};
 pub use crate::ops::history::holdings::{HoldingRow, HoldingsReport, holdings};
 use crate::ops::history::row::row;
 pub use crate::ops::history::row::{HistoryRow, Who};
