@@ -46,6 +46,8 @@ enum CountBy {
     Workspace,
     /// The group that answers for the artifact
     Owner,
+    /// Who pays: as the workspace is tagged, or else as the project says
+    CostCenter,
 }
 
 impl CountBy {
@@ -55,6 +57,7 @@ impl CountBy {
             Self::Environment => By::Environment,
             Self::Workspace => By::Workspace,
             Self::Owner => By::Owner,
+            Self::CostCenter => By::CostCenter,
         }
     }
 }

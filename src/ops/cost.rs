@@ -28,6 +28,8 @@ pub enum By {
     Workspace,
     /// The group that answers for the artifact.
     Owner,
+    /// Who pays: as the workspace is tagged, or else as the artifact's project says.
+    CostCenter,
 }
 
 impl By {
@@ -39,6 +41,7 @@ impl By {
             Self::Environment => "environment",
             Self::Workspace => "workspace",
             Self::Owner => "owner",
+            Self::CostCenter => "cost-center",
         }
     }
 
@@ -51,6 +54,15 @@ impl By {
             Self::Owner => {
                 let known = world.manifests.artifacts.get(artifact);
                 known.map(|document| document.value.spec.owner.to_string())
+            }
+            Self::CostCenter => {
+                let workspace = world.manifests.workspaces.get(&place.workspace);
+                let tagged =
+                    workspace.and_then(|known| known.value.spec.resource_tags.get("cost-center"));
+                let project = || world.manifests.projects.get(&artifact.project);
+                tagged
+                    .cloned()
+                    .or_else(|| Some(project()?.value.spec.cost_center.clone()))
             }
         }
     }

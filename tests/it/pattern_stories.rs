@@ -336,6 +336,14 @@ fn contoso_takes_one_use_case_from_exploration_to_prod() {
     promote(&organisation, "prod", &["omar", "mia"]);
     serves(&organisation, &["mlw-wildlife-qa", "mlw-wildlife-prod"]);
     assert_eq!(organisation.served("mlw-botany-dev"), None);
+    // The copy in exploration is paid for by research and development, the others by the project.
+    let cost = ["cost", "--by", "cost-center", "-o", "json"];
+    let cost = organisation.as_person("dana", &cost).expect_code(0).json();
+    let copies = |name: &str| {
+        let rows = cost["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == name).unwrap()["copies"].clone()
+    };
+    assert_eq!((copies("cc-9000"), copies("cc-1100")), (1.into(), 3.into()));
     let field = register_other(
         &organisation,
         "wildlife/field",
