@@ -22,7 +22,7 @@ use crate::manifest::repository::Repository;
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
-use crate::model::digest::{Checksums, FileList, Sha256};
+use crate::model::digest::{FileList, Sha256};
 use crate::model::event::{Event, Registration as Registered, SignatureRef};
 use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label};
@@ -220,7 +220,7 @@ fn from_evidence(
         &manifest,
     )
     .map_err(EngineError::Invalid)?;
-    let checksums = recorded_files(book, index, registered)?;
+    let checksums = book.checksums(index, registered)?;
     Ok((
         document.value.spec,
         checksums
@@ -229,29 +229,6 @@ fn from_evidence(
             .map(|(_, sha256)| *sha256)
             .collect(),
     ))
-}
-
-/// The paths and hashes of the files of a registration that is recorded at an index of the ledger.
-///
-/// # Errors
-///
-/// When they are not in the evidence, or cannot be read.
-pub fn recorded_files(
-    book: &Book,
-    index: u64,
-    registered: &Registered,
-) -> Result<Checksums, EngineError> {
-    let sha256 = registered.digest.sha256();
-    let checksums = book.evidence(index, sha256, &record::evidence_path(sha256, "sha256"))?;
-    let checksums = String::from_utf8(checksums)
-        .ok()
-        .and_then(|text| Checksums::parse(&text).ok());
-    checksums.ok_or_else(|| {
-        EngineError::Internal(format!(
-            "the checksums of `{}` in the evidence cannot be read",
-            registered.version
-        ))
-    })
 }
 
 /// Adds the versions that the ledger does not know, with who signed each.

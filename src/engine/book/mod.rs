@@ -9,6 +9,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::attest::engine_key::EnginePublicKey;
 use crate::diagnostic::Diagnostic;
+use crate::engine::error::EngineError;
 use crate::engine::record::{self, RecordError, TrustedEngine};
 use crate::engine::trust::{Expiry, TrustProblem};
 use crate::ledger::checkpoint::Checkpoint;
@@ -19,8 +20,8 @@ use crate::ledger::store::{Head, Store, StoreError};
 use crate::manifest::layout::{Place, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
-use crate::model::digest::Sha256;
-use crate::model::event::{Entry, Event};
+use crate::model::digest::{Checksums, Sha256};
+use crate::model::event::{Entry, Event, Registration};
 use crate::plan::state::{FoldError, State};
 
 /// Why a ledger cannot be believed, or read.
@@ -207,6 +208,29 @@ impl Book {
                 sha256,
             })
         }
+    }
+
+    /// The paths and hashes of the files of a registration that is recorded at an index.
+    ///
+    /// # Errors
+    ///
+    /// When they are not in the evidence, or cannot be read.
+    pub fn checksums(
+        &self,
+        index: u64,
+        registered: &Registration,
+    ) -> Result<Checksums, EngineError> {
+        let sha256 = registered.digest.sha256();
+        let checksums = self.evidence(index, sha256, &record::evidence_path(sha256, "sha256"))?;
+        let checksums = String::from_utf8(checksums)
+            .ok()
+            .and_then(|text| Checksums::parse(&text).ok());
+        checksums.ok_or_else(|| {
+            EngineError::Internal(format!(
+                "the checksums of `{}` in the evidence cannot be read",
+                registered.version
+            ))
+        })
     }
 
     /// Takes in the lines that are not folded yet. Signatures are checked in parallel under the root in force, and again

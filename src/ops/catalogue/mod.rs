@@ -12,7 +12,6 @@ pub(crate) use held::held;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
 use crate::engine::record;
-use crate::engine::registrations::recorded_files;
 use crate::engine::world::World;
 use crate::error::{Failure, FailureKind, Result};
 use crate::manifest::layout::{Place, path_of};
@@ -62,7 +61,7 @@ pub(crate) fn files(book: &Book, world: &World, id: &VersionId) -> Result<Vec<(T
     }
     let registrations = book.state().registrations.get(id);
     match registrations.and_then(|all| all.last()) {
-        Some((index, last)) => Ok(recorded_files(book, *index, last)?.entries().to_vec()),
+        Some((index, last)) => Ok(book.checksums(*index, last)?.entries().to_vec()),
         None => Ok(Vec::new()),
     }
 }
