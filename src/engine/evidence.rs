@@ -494,6 +494,8 @@ pub(crate) fn lineage_gaps(
     if lineage.names_no_data() {
         gaps.push("the lineage names no dataset and no base".to_owned());
     }
+    let unclaimed = lineage.unknown.iter();
+    gaps.extend(unclaimed.map(|address| format!("`{address}` is of no dataset")));
     let unknown = lineage.datasets.iter().filter(|name| !is_declared(name));
     gaps.extend(unknown.map(|name| format!("dataset `{name}` is not declared")));
     let bases = lineage

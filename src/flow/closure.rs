@@ -345,7 +345,7 @@ impl<'a> Graph<'a> {
         let is_known = (registration.is_signed || planted!(UnsignedLineageBelieved))
             && registration
                 .lineage
-                .is_some_and(|lineage| !lineage.names_no_data());
+                .is_some_and(|lineage| !lineage.leaves_data_unknown());
         let clearance = registration.clearance.filter(|_| !is_known)?;
         Some((clearance.as_label(), Reason::UnknownLineage))
     }
@@ -499,6 +499,37 @@ mod tests {
             (2, &[0, 2], &["sample"], &[]),
         ]);
         assert_eq!(computed[&2], label(&["internal"]));
+    }
+
+    #[test]
+    fn an_address_that_no_dataset_claims_adds_all_that_the_workspace_may_hold_to_what_is_known() {
+        let lineage = Lineage {
+            datasets: vec!["field".parse().unwrap()],
+            unknown: vec!["s3://somewhere/else".to_owned()],
+            ..Lineage::default()
+        };
+        let clearance = Clearance::new(label(&["internal"]).tags().iter().cloned()).unwrap();
+        let registration = Registration {
+            id: &id(1),
+            digest: digest(1),
+            files: Vec::new(),
+            lineage: Some(&lineage),
+            is_signed: true,
+            clearance: Some(&clearance),
+            recorded: None,
+            order: 0,
+        };
+        let datasets = BTreeMap::from([("field".parse().unwrap(), label(&["production"]))]);
+        let basis = Basis {
+            datasets: &datasets,
+            top: &label(&["internal", "production", "pii"]),
+            common_files: &BTreeSet::new(),
+        };
+        let labels = Labels::compute(basis, &[registration]);
+        let explained = labels.get(digest(1)).unwrap();
+        assert_eq!(explained.label, label(&["internal", "production"]));
+        let reasons = &explained.reasons[&"internal".parse().unwrap()];
+        assert_eq!(reasons, &BTreeSet::from([Reason::UnknownLineage]));
     }
 
     #[test]

@@ -25,9 +25,13 @@ pub struct DatasetSpec {
     /// Who may do what with it where it lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<AccessSpec>,
-    /// Its address, for people; nothing is read from it.
+    /// Its address. Nothing is read from it; lineage that names it, or something below it, is of this dataset.
     #[schemars(length(min = 1, max = 2048))]
     pub location: String,
+    /// Other addresses of it, as the tools that read it write them: each claims itself and all below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 2048)))]
+    pub addresses: Vec<String>,
 }
 
 /// Who may do what with data where it lives. It says what the platform grants; `promote` grants nothing.

@@ -1,5 +1,6 @@
 //! The files of a promotion repository: shapes, parsing with spans, and what must hold between them.
 
+pub mod address;
 pub mod artifact;
 pub mod check;
 pub mod dataset;

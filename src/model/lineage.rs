@@ -23,6 +23,11 @@ pub struct Lineage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub run: Option<String>,
+    /// Addresses of data that no dataset claims. While one is left, the version also counts as everything that its workspace
+    /// may hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(min = 1, max = 2048)))]
+    pub unknown: Vec<String>,
 }
 
 /// A version that another was derived from.
@@ -53,5 +58,11 @@ impl Lineage {
     #[must_use]
     pub const fn names_no_data(&self) -> bool {
         self.datasets.is_empty() && self.bases.is_empty()
+    }
+
+    /// Whether some of its data may be anything: none is named, or an address is of no dataset.
+    #[must_use]
+    pub const fn leaves_data_unknown(&self) -> bool {
+        self.names_no_data() || !self.unknown.is_empty()
     }
 }

@@ -224,7 +224,7 @@ impl Auditor<'_> {
             add(self.state.recorded_label(base.digest).as_ref());
         }
         let is_known = registration.producer.is_some()
-            && lineage.is_some_and(|lineage| !lineage.names_no_data());
+            && lineage.is_some_and(|lineage| !lineage.leaves_data_unknown());
         if !is_known {
             let workspace = governed.workspaces.get(&registration.workspace);
             let clearance = workspace.map(|target| target.facts.clearance.as_label());

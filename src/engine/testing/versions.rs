@@ -51,6 +51,7 @@ impl Default for Made<'_> {
                     commit: "1".repeat(40),
                 }),
                 run: Some("run-7".to_owned()),
+                ..Lineage::default()
             }),
             accuracy: 0.97,
             is_signed: true,

@@ -1,5 +1,6 @@
 //! What must hold between the files of a repository.
 
+mod address;
 mod attestation;
 mod directory;
 mod edge;
@@ -37,7 +38,7 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 16] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 17] = [
     same_path::check,
     reference::check,
     project::check,
@@ -45,6 +46,7 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 16] = [
     region::check,
     naming::check,
     label::check,
+    address::check,
     edge::check,
     directory::check,
     version::check,

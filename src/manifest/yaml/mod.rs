@@ -19,6 +19,7 @@ pub use deserialize::{RequiredFields, deserialize};
 pub use document::Document;
 pub use node::{Node, Value};
 pub use parse::{MAX_DEPTH, MAX_NODES, parse};
+pub(in crate::manifest) use source::is_hidden;
 pub use source::source_file;
 
 /// The prefix of fields that are skipped everywhere: room for other tools.

@@ -52,18 +52,20 @@ pub fn source_file(path: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Vec<Diag
     }
 }
 
+/// Whether a character is not seen, or changes how the text around it is shown; line ends and tabs aside.
+pub(in crate::manifest) fn is_hidden(character: char) -> bool {
+    let is_layout = matches!(character, '\n' | '\r' | '\t');
+    let is_invisible = matches!(character,
+        '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+    (character.is_control() && !is_layout) || is_invisible
+}
+
 /// The characters that no manifest holds, even in comments: what a reviewer sees must be what is read.
 fn refused_characters(file: &Arc<SourceFile>) -> Vec<Diagnostic> {
-    let is_refused = |character: char| {
-        let is_layout = matches!(character, '\n' | '\r' | '\t');
-        let is_invisible = matches!(character,
-            '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-        (character.is_control() && !is_layout) || is_invisible
-    };
     let found = file
         .text
         .char_indices()
-        .filter(|(_, character)| is_refused(*character));
+        .filter(|(_, character)| is_hidden(*character));
     let diagnostic = |(start, character): (usize, char)| {
         let loc = Loc {
             file: Arc::clone(file),

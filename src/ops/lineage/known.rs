@@ -99,6 +99,14 @@ impl Known {
             );
             (input, EdgeKind::Dataset)
         }));
+        let unclaimed = lineage.unknown.iter();
+        inputs.extend(unclaimed.map(|address| {
+            let node = bare(NodeKind::UnknownDataset, address.clone());
+            (
+                Input::Other(format!("address:{address}"), node),
+                EdgeKind::Dataset,
+            )
+        }));
         inputs.extend(lineage.code.as_ref().map(|code| {
             let commit: String = code.commit.chars().take(12).collect();
             let name = format!("{} at {commit}", code.repository);

@@ -280,7 +280,7 @@ fn words(reason: &Reason) -> String {
             format!("its file {file} is known from `{first}`")
         }
         Reason::UnknownLineage => {
-            "nobody known signed what it was made from, and its workspace may hold it".to_owned()
+            "what it was made from is not all known, or signed by nobody known, and its workspace may hold it".to_owned()
         }
         Reason::UnknownProducer => "nothing is known of where it was made".to_owned(),
         Reason::Recorded => "the ledger has recorded it, and labels only grow".to_owned(),
