@@ -4,6 +4,7 @@ pub mod address;
 pub mod artifact;
 pub mod check;
 pub mod dataset;
+pub mod foreign;
 pub mod freeze;
 pub mod kind;
 pub mod layout;

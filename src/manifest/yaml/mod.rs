@@ -8,6 +8,7 @@ mod access;
 mod deserialize;
 mod document;
 mod fault;
+mod json;
 mod node;
 mod parse;
 mod reader;
@@ -17,8 +18,9 @@ mod syntax;
 
 pub use deserialize::{RequiredFields, deserialize};
 pub use document::Document;
+pub use json::parse_json;
 pub use node::{Node, Value};
-pub use parse::{MAX_DEPTH, MAX_NODES, parse};
+pub use parse::{Bounds, MAX_DEPTH, MAX_NODES, parse, parse_within};
 pub(in crate::manifest) use source::is_hidden;
 pub use source::source_file;
 

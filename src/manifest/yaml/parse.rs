@@ -16,6 +16,24 @@ pub const MAX_DEPTH: usize = 32;
 /// The most keys, values, lists and mappings of one document.
 pub const MAX_NODES: usize = 10_000;
 
+/// How much of a file is read, and what messages call such files.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The most keys, values, lists and mappings.
+    pub max_nodes: usize,
+    /// One of the files, with its article.
+    pub one: &'static str,
+    /// Several of them.
+    pub many: &'static str,
+}
+
+/// Those of manifests.
+const MANIFEST: Bounds = Bounds {
+    max_nodes: MAX_NODES,
+    one: "a manifest",
+    many: "manifests",
+};
+
 /// The most problems that are reported of one document.
 pub(super) const MAX_PROBLEMS: usize = 32;
 /// The most uses of aliases, anchors and tags that are reported of one document.
@@ -27,6 +45,15 @@ const MAX_EXTRAS: usize = 8;
 ///
 /// The first syntax error, or every use of what the subset leaves out.
 pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Vec<Diagnostic>> {
+    parse_within(file, &MANIFEST)
+}
+
+/// Parses the text of a file of another kind than manifests: the same subset, within other bounds.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_within(file: &Arc<SourceFile>, bounds: &Bounds) -> Result<Node, Vec<Diagnostic>> {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_anchor_events: true,
@@ -35,6 +62,7 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Node, Vec<Diagnostic>> {
     };
     let mut builder = Builder {
         file,
+        bounds: *bounds,
         events: Parser::new_from_str_with_options(&file.text, options),
         depth: 0,
         next_id: 0,
@@ -58,6 +86,7 @@ type ReadInside<'a> = fn(&mut Builder<'a>, usize) -> Result<(Value, usize), Stop
 /// Builds the tree. Problems that leave the structure intact are collected; others stop it.
 struct Builder<'a> {
     file: &'a Arc<SourceFile>,
+    bounds: Bounds,
     events: Parser<'a, StrInput<'a>>,
     depth: usize,
     next_id: u32,
@@ -88,7 +117,7 @@ impl<'a> Builder<'a> {
             Box::new(self.error(
                 "empty",
                 0..0,
-                "the file is empty, and a manifest is expected",
+                format!("the file is empty, and {} is expected", self.bounds.one),
             ))
         })
     }
@@ -100,7 +129,7 @@ impl<'a> Builder<'a> {
                     self.report_extra(
                         "anchor",
                         &span,
-                        "anchors are not part of manifests",
+                        &format!("anchors are not part of {}", self.bounds.many),
                         "remove it, and write the value out where it is used",
                     );
                 }
@@ -114,8 +143,9 @@ impl<'a> Builder<'a> {
     fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Node, Stop> {
         let id = self.next_id;
         self.next_id += 1;
-        if usize::try_from(id).unwrap_or(usize::MAX) >= MAX_NODES {
-            let message = format!("a manifest has at most {MAX_NODES} keys and values");
+        if usize::try_from(id).unwrap_or(usize::MAX) >= self.bounds.max_nodes {
+            let Bounds { one, max_nodes, .. } = self.bounds;
+            let message = format!("{one} has at most {max_nodes} keys and values");
             return Err(Box::new(self.error(
                 "too-many-nodes",
                 byte_range(span),
@@ -200,11 +230,8 @@ impl<'a> Builder<'a> {
             return false;
         };
         if text == "<<" {
-            let problem = self.error(
-                "merge-key",
-                key.span(),
-                "merge keys are not part of manifests",
-            );
+            let message = format!("merge keys are not part of {}", self.bounds.many);
+            let problem = self.error("merge-key", key.span(), message);
             self.report(problem.hint("write the fields out"));
             return false;
         }
@@ -228,23 +255,16 @@ impl<'a> Builder<'a> {
     /// Reports what the subset leaves out: aliases and tags.
     fn check_extras(&mut self, event: &Event<'_>, span: &Span) {
         let found = if event.is_alias() {
-            Some((
-                "alias",
-                "aliases are not part of manifests",
-                "write the value out",
-            ))
+            Some(("alias", "aliases", "write the value out"))
         } else if event.tag().is_some() {
-            Some((
-                "tag",
-                "tags are not part of manifests",
-                "remove `!…`; put text in quotes",
-            ))
+            Some(("tag", "tags", "remove `!…`; put text in quotes"))
         } else {
             None
         };
-        if let Some((code, message, hint)) = found {
+        if let Some((code, what, hint)) = found {
             let span = span.tag_span().unwrap_or(*span);
-            self.report_extra(code, &span, message, hint);
+            let message = format!("{what} are not part of {}", self.bounds.many);
+            self.report_extra(code, &span, &message, hint);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! An input that breaks a rule is printed in hex and kept in the corpus, so that it is tried first from then on.
 
+mod lineage;
 mod mutate;
 mod targets;
 
@@ -141,6 +142,15 @@ targets! {
     submissions: "submission", targets::submission;
     ssh_keys: "ssh-key", targets::ssh_key;
     ssh_signatures: "ssh-signature", targets::ssh_signature;
+    lineage_of_azure_ml: "lineage-azure-ml", lineage::azure_ml;
+    lineage_of_azure_ml_jobs: "lineage-azure-ml-job", lineage::azure_ml_job;
+    lineage_of_croissant: "lineage-croissant", lineage::croissant;
+    lineage_of_dvc: "lineage-dvc", lineage::dvc;
+    lineage_of_hugging_face: "lineage-hugging-face", lineage::hugging_face;
+    lineage_of_mlflow_runs: "lineage-mlflow-run", lineage::mlflow_run;
+    lineage_of_mlmodel: "lineage-mlmodel", lineage::mlmodel;
+    lineage_of_odcs: "lineage-odcs", lineage::odcs;
+    lineage_of_openlineage: "lineage-openlineage", lineage::openlineage;
 }
 
 #[test]
