@@ -6,6 +6,7 @@ mod copy;
 pub mod durable;
 mod hashing;
 mod lock;
+pub mod md5;
 pub mod scratch;
 pub mod staging;
 pub mod sweep;
