@@ -41,4 +41,7 @@ pub struct VersionSpec {
     /// The file of the version that is its model card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<TreePath>,
+    /// Words of other tools about it, for finding it. Nothing is decided by them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }

@@ -27,6 +27,7 @@ mod generated;
 mod hand;
 mod layer_checker;
 mod layers;
+mod lineage_files;
 mod long;
 mod manifests;
 mod oracle;

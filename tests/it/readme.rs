@@ -6,7 +6,12 @@ use std::process::{Command, Stdio};
 use crate::support::root;
 
 /// The pages whose commands people paste.
-const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "docs/audit.md"];
+const PAGES: [&str; 4] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/audit.md",
+    "docs/lineage.md",
+];
 /// The languages of blocks that hold commands.
 const SHELLS: [&str; 4] = ["sh", "bash", "shell", "console"];
 

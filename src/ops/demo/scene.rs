@@ -18,6 +18,7 @@ use crate::ops::demo::Line;
 use crate::ops::demo::models::{Penguins, Trained};
 use crate::ops::demo::people::Person;
 use crate::ops::init::{InitRequest, init};
+use crate::ops::register::told::LineageFiles;
 use crate::ops::register::{NewArtifact, RegisterRequest};
 use crate::ops::trust::{NewKey, add_key, commit_signed, sign as sign_trust};
 
@@ -277,6 +278,9 @@ impl<'a> Scene<'a> {
                 code: Some(code),
                 ..Lineage::default()
             }),
+            told_by: LineageFiles::default(),
+            tags: BTreeMap::new(),
+            description: None,
             metrics,
             card: Some("MODEL_CARD.md".parse().or_fail(FailureKind::Internal)?),
             artifact: Some(NewArtifact {

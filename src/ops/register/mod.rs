@@ -1,7 +1,10 @@
 //! `promote register`: bytes of a producer become a version.
 
+pub mod azure;
 mod failure;
 mod room;
+mod manifests;
+pub mod told;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,17 +17,12 @@ use crate::context::Context;
 use crate::engine::Engine;
 use crate::engine::registrations::preview;
 use crate::engine::world::World;
-use crate::error::{Failure, FailureKind, OrFail as _, Result};
+use crate::error::{Failure, FailureKind, Result};
 use crate::flow::declassification::Lowered;
 use crate::flow::permit::{FlowPermit, Origin, permit};
-use crate::manifest::artifact::{ArtifactSpec, RiskTier};
-use crate::manifest::kind::version_kind_name;
-use crate::manifest::layout::{
-    path_of_artifact, path_of_attestation, path_of_checksums, path_of_signature, path_of_version,
-};
+use crate::manifest::artifact::RiskTier;
+use crate::manifest::layout::path_of_attestation;
 use crate::manifest::version::VersionSpec;
-use crate::manifest::{API_VERSION, Manifest, Metadata};
-use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
 use crate::model::attestation::AttestationName;
 use crate::model::digest::{FileList, TreeDigest, TreePath};
@@ -37,6 +35,8 @@ use crate::ops::digest::digest;
 use crate::ops::person::Person;
 use crate::ops::register::failure::{adapter_failure, denied, no_workspace};
 use crate::ops::register::room::check_room;
+use crate::ops::register::manifests::version_files;
+use crate::ops::register::told::{LineageFiles, UnknownAddress};
 
 /// What to register.
 #[derive(Debug, Clone)]
@@ -49,10 +49,16 @@ pub struct RegisterRequest {
     pub workspace: WorkspaceName,
     /// What they were made from; `None` says that it is not known.
     pub lineage: Option<Lineage>,
+    /// Files of other tools that tell more of that.
+    pub told_by: LineageFiles,
     /// Measured quality.
     pub metrics: BTreeMap<MetricName, f64>,
     /// The model card among the files.
     pub card: Option<TreePath>,
+    /// Words of other tools about it.
+    pub tags: BTreeMap<String, String>,
+    /// What this version is, for people.
+    pub description: Option<String>,
     /// What the artifact is for, when it is new.
     pub artifact: Option<NewArtifact>,
     /// Attestations to put beside it; also beside one that is registered already, with the same bytes.
@@ -93,6 +99,9 @@ pub struct RegisterReport {
     pub attestations: Vec<AttestationName>,
     /// The commit; `None` when the version and its attestations are registered already, with the same bytes.
     pub committed: Option<Committed>,
+    /// The addresses in files of lineage that no dataset claims.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<UnknownAddress>,
     /// What may surprise.
     pub warnings: Vec<String>,
 }
@@ -104,6 +113,7 @@ pub struct RegisterReport {
 /// When the bytes cannot be an artifact, may not be in the workspace, or the version has other bytes already.
 pub async fn register(context: &Context, request: &RegisterRequest) -> Result<RegisterReport> {
     // Phases: validate, authorize, act, record.
+    let told = told::read(request)?;
     let files = digest(context, &request.from, None)?.files;
     let mut engine = context.observer()?;
     let world = engine.observe()?;
@@ -116,7 +126,8 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         &request.attachments,
     )?;
     let person = Person::of(context, &world.people)?;
-    let spec = spec(request, &files);
+    let completed = told::complete(&world, request, &told, &files)?;
+    let spec = spec(request, completed.lineage, &files);
     let explained = preview(engine.book()?, &world, &request.version, &spec, &files)?;
     let target = world
         .workspace(&request.workspace)
@@ -146,12 +157,7 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         &attached,
     )?;
     let mut warnings = attached.warnings;
-    if request.lineage.is_none() {
-        warnings.push(format!(
-            "what it was made from is not known, so it counts as everything that `{}` may hold",
-            request.workspace
-        ));
-    }
+    warnings.extend(completed.notes);
     Ok(RegisterReport {
         version: request.version.clone(),
         digest: files.digest(),
@@ -161,6 +167,7 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
         written,
         attestations: attached.bundles.into_keys().collect(),
         committed,
+        unknown: completed.unknown,
         warnings,
     })
 }
@@ -226,6 +233,7 @@ fn check_names(world: &World, request: &RegisterRequest) -> Result<()> {
     let lineage = request.lineage.iter();
     if let Some(dataset) = lineage
         .flat_map(|lineage| &lineage.datasets)
+        .chain(request.told_by.addresses.values())
         .find(|name| !world.manifests.datasets.contains_key(*name))
     {
         let names: Vec<&str> = world
@@ -259,26 +267,32 @@ fn check_names(world: &World, request: &RegisterRequest) -> Result<()> {
 
 /// The folder that the files are in: a single file is a tree of one, and stands in its own.
 fn folder_of(from: &Path) -> &Path {
-    let parent = from.parent().map(|parent| {
-        if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            parent
-        }
-    });
-    parent.filter(|_| from.is_file()).unwrap_or(from)
+    if from.is_file() {
+        parent_of(from)
+    } else {
+        from
+    }
 }
 
-fn spec(request: &RegisterRequest, files: &FileList) -> VersionSpec {
+/// The folder that a file is in.
+fn parent_of(file: &Path) -> &Path {
+    let parent = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
+}
+
+fn spec(request: &RegisterRequest, lineage: Option<Lineage>, files: &FileList) -> VersionSpec {
     VersionSpec {
         project: request.version.artifact.project.clone(),
         version: request.version.version.clone(),
         digest: files.digest(),
         size: files.total_size(),
         workspace: request.workspace.clone(),
-        lineage: request.lineage.clone(),
+        lineage,
         metrics: request.metrics.clone(),
         card: request.card.clone(),
+        tags: request.tags.clone(),
     }
 }
 
@@ -321,71 +335,4 @@ fn record_version(
         },
     )
     .map(Some)
-}
-
-/// The manifest of a new version with its producer's signature, its checksums, and the artifact's manifest when that is
-/// new too.
-fn version_files(
-    context: &Context,
-    world: &World,
-    request: &RegisterRequest,
-    spec: &VersionSpec,
-    files: &FileList,
-    person: &Person,
-) -> Result<BTreeMap<String, Option<Vec<u8>>>> {
-    let artifact = &request.version.artifact;
-    let manifest = Manifest {
-        api_version: API_VERSION.to_owned(),
-        kind: version_kind_name(artifact.kind).to_owned(),
-        metadata: Metadata {
-            name: artifact.name.clone(),
-            description: None,
-        },
-        spec: spec.clone(),
-    };
-    let text = serde_yaml::to_string(&manifest)
-        .or_fail(FailureKind::Internal)?
-        .into_bytes();
-    let path = path_of_version(&request.version);
-    let signature = person.sign(context, MANIFEST_NAMESPACE, &text)?;
-    let mut new = BTreeMap::from([
-        (path_of_signature(&path), Some(signature.into_bytes())),
-        (
-            path_of_checksums(&request.version),
-            Some(files.checksum_lines().into_bytes()),
-        ),
-        (path, Some(text)),
-    ]);
-    if let Some(new_artifact) = request
-        .artifact
-        .as_ref()
-        .filter(|_| !world.manifests.artifacts.contains_key(artifact))
-    {
-        new.insert(
-            path_of_artifact(artifact),
-            Some(artifact_manifest(request, new_artifact)?),
-        );
-    }
-    Ok(new)
-}
-
-fn artifact_manifest(request: &RegisterRequest, new: &NewArtifact) -> Result<Vec<u8>> {
-    let artifact = &request.version.artifact;
-    let manifest = Manifest {
-        api_version: API_VERSION.to_owned(),
-        kind: crate::manifest::kind::artifact_kind_name(artifact.kind).to_owned(),
-        metadata: Metadata {
-            name: artifact.name.clone(),
-            description: None,
-        },
-        spec: ArtifactSpec {
-            project: artifact.project.clone(),
-            owner: new.owner.clone(),
-            purpose: new.purpose.clone(),
-            risk_tier: new.risk_tier,
-        },
-    };
-    Ok(serde_yaml::to_string(&manifest)
-        .or_fail(FailureKind::Internal)?
-        .into_bytes())
 }
