@@ -309,6 +309,7 @@ mod tests {
         let spec = |location: &str, addresses: &[&str]| DatasetSpec {
             owner: "stewards".parse().unwrap(),
             label: crate::model::label::Label::new(["internal".parse().unwrap()]).unwrap(),
+            access: None,
             region: "westeurope".parse().unwrap(),
             location: location.to_owned(),
             addresses: addresses.iter().map(|text| (*text).to_owned()).collect(),

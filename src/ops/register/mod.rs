@@ -2,8 +2,8 @@
 
 pub mod azure;
 mod failure;
-mod room;
 mod manifests;
+mod room;
 pub mod told;
 
 use std::collections::BTreeMap;
@@ -34,8 +34,8 @@ use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::digest::digest;
 use crate::ops::person::Person;
 use crate::ops::register::failure::{adapter_failure, denied, no_workspace};
-use crate::ops::register::room::check_room;
 use crate::ops::register::manifests::version_files;
+use crate::ops::register::room::check_room;
 use crate::ops::register::told::{LineageFiles, UnknownAddress};
 
 /// What to register.
