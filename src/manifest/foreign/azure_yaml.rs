@@ -108,6 +108,9 @@ fn describe(reader: &mut Reader<'_>, kind: ArtifactKind) {
             reader.problem("too-long", node, message);
             return None;
         }
+        if !reader.is_plain(node, text) {
+            return None;
+        }
         let loc = reader.loc(node);
         let value = text.trim().to_owned();
         Some(Placed { value, loc })
@@ -125,8 +128,10 @@ fn describe(reader: &mut Reader<'_>, kind: ArtifactKind) {
         let pair = key.scalar_text().zip(value.scalar_text());
         let is_long = |text: &str| text.chars().count() > MAX_TEXT;
         match pair {
-            Some((key, value)) if !is_long(key) && !is_long(value) => {
-                described.tags.insert(key.to_owned(), value.to_owned());
+            Some((name, value)) if !is_long(name) && !is_long(value) => {
+                if reader.is_plain(key, name) && reader.is_plain(key, value) {
+                    described.tags.insert(name.to_owned(), value.to_owned());
+                }
             }
             Some(_) => reader.problem("too-long", key, "a tag is too long"),
             None => reader.problem("wrong-type", value, "the value of a tag is text"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::told::{Code, Input, Placed, Role, Run, Told};
 use crate::diagnostic::{Diagnostic, Loc, SourceFile};
 use crate::manifest::address::Address;
-use crate::manifest::yaml::{Node, Value};
+use crate::manifest::yaml::{Node, Value, is_hidden};
 
 /// The most inputs of one file.
 pub const MAX_INPUTS: usize = 1000;
@@ -66,6 +66,16 @@ impl<'a> Reader<'a> {
             let problem = Diagnostic::error(code, self.loc(node), message);
             self.problems.push(problem);
         }
+    }
+
+    /// Whether a text shows all that it says; reports it otherwise.
+    pub(super) fn is_plain(&mut self, node: &Node, text: &str) -> bool {
+        let is_plain = !text.chars().any(is_hidden);
+        if !is_plain {
+            let message = "the text holds a control character or one that is invisible";
+            self.problem("hidden-character", node, message);
+        }
+        is_plain
     }
 
     /// The text of a field; reports that it is missing or no text.
@@ -145,7 +155,8 @@ impl<'a> Reader<'a> {
             if text.contains("://") {
                 Some(Address::parse(text).ok()?.to_string())
             } else {
-                Some(text.to_owned()).filter(|text| text.len() <= MAX_RUN_BYTES)
+                let is_short = text.len() <= MAX_RUN_BYTES;
+                (is_short && !text.chars().any(is_hidden)).then(|| text.to_owned())
             }
         });
         self.told.code.get_or_insert(Placed {
@@ -169,6 +180,9 @@ impl<'a> Reader<'a> {
         if id.len() > MAX_RUN_BYTES {
             let message = format!("the name of a run has at most {MAX_RUN_BYTES} bytes");
             self.problem("too-long", node, message);
+            return;
+        }
+        if !self.is_plain(node, id) {
             return;
         }
         let loc = self.loc(node);
@@ -206,9 +220,10 @@ pub(super) fn items(node: Option<&Node>) -> &[Node] {
 
 /// The items of a list; none of anything else.
 pub(super) fn list(node: &Node) -> &[Node] {
-    match node.value() {
-        Value::List(items) => items,
-        _ => &[],
+    if let Value::List(items) = node.value() {
+        items
+    } else {
+        &[]
     }
 }
 

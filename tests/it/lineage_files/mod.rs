@@ -291,6 +291,23 @@ fn what_files_and_arguments_say_against_each_other_is_refused() {
         refused(&organisation, said, 1),
         "error: no file names the address `s3://lake/samples`\nhelp: write the address as the file does\n"
     );
+    let many = |from: usize| -> String {
+        let deps = (from..from + 600).map(|n| format!("    - path: raw/{n}\n"));
+        format!(
+            "schema: '2.0'\nstages:\n  a:\n    deps:\n{}",
+            deps.collect::<String>()
+        )
+    };
+    let (one, two) = (
+        file(&organisation, "one.yaml", &many(0)),
+        file(&organisation, "two.yaml", &many(600)),
+    );
+    let both = ["--lineage-from", &one, "--lineage-from", &two];
+    let said = register(&organisation, "1.0.0", &both);
+    assert_eq!(
+        refused(&organisation, said, 1),
+        "error: the files name 1200 addresses of no dataset, and a version keeps at most 1000, in 262144 bytes\nhelp: declare datasets that claim them under `addresses`\n"
+    );
     let one = file(&organisation, "MLmodel", "flavors: {}\nrun_id: a\n");
     let two = file(&organisation, "run.json", r#"{"info": {"run_id": "b"}}"#);
     let said = register(

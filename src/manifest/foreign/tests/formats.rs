@@ -72,6 +72,11 @@ fn a_run_of_mlflow_tells_its_datasets_without_secrets() {
         told("run.json", described, None),
         ["2:51 missing-field: the field `name` is missing"]
     );
+    let hidden = r#"{"info": {"run_id": "a\u202e"}}"#;
+    assert_eq!(
+        told("run.json", hidden, None),
+        ["1:21 hidden-character: the text holds a control character or one that is invisible"]
+    );
     let short = described.replace("\"digest\"", "\"name\"");
     assert_eq!(
         told("run.json", &short, None),

@@ -14,6 +14,10 @@ use crate::model::lineage::{Base, Lineage};
 use crate::ops::register::RegisterRequest;
 use crate::ops::register::told::{Completed, ToldFile, UnknownAddress, place, refused};
 
+/// The most unknown addresses of a version, and the most bytes of them together, so that its manifest can be read again.
+const MAX_UNKNOWN: usize = 1000;
+const MAX_UNKNOWN_BYTES: usize = 1 << 18;
+
 /// What an input is.
 enum Known {
     Dataset(DatasetName),
@@ -92,8 +96,22 @@ pub(super) fn inputs(
         }
     }
     resolver.check_used(told)?;
+    check_count(&unknown)?;
     lineage.unknown = unknown.keys().cloned().collect();
     completed.unknown = unknown.into_values().collect();
+    Ok(())
+}
+
+fn check_count(unknown: &BTreeMap<String, UnknownAddress>) -> Result<()> {
+    let bytes: usize = unknown.keys().map(String::len).sum();
+    if unknown.len() > MAX_UNKNOWN || bytes > MAX_UNKNOWN_BYTES {
+        let message = format!(
+            "the files name {} addresses of no dataset, and a version keeps at most {MAX_UNKNOWN}, in {MAX_UNKNOWN_BYTES} bytes",
+            unknown.len()
+        );
+        let failure = Failure::new(FailureKind::Invalid, message);
+        return Err(failure.hint("declare datasets that claim them under `addresses`"));
+    }
     Ok(())
 }
 
