@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
@@ -65,7 +67,7 @@ pub fn manifest_hashes(manifests: &Repository) -> BTreeMap<VersionId, Sha256> {
             Sha256::of(version.document.source.text.as_bytes()),
         )
     };
-    manifests.versions.iter().map(hash).collect()
+    manifests.versions.par_iter().map(hash).collect()
 }
 
 /// Computes all labels, and adds an entry for every version that the ledger does not know yet. `hashes` are those of

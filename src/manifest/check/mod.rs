@@ -23,6 +23,8 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::repository::Repository;
@@ -32,7 +34,7 @@ use crate::manifest::yaml::{Document, Value};
 use crate::model::id::{DatasetName, EnvironmentName, GroupName, ProjectName, WorkspaceName};
 use crate::model::label::Tag;
 
-/// How many errors are looked up for what was meant.
+/// How many errors of each check are looked up for what was meant.
 const MAX_SUGGESTIONS: usize = 64;
 /// How many names are compared for one error.
 const MAX_CANDIDATES: usize = 2_000;
@@ -58,16 +60,19 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 17] = [
     trust::check,
 ];
 
-/// Reports all that files say against each other.
+/// Reports all that files say against each other. The checks run beside each other and report in their order.
 ///
 /// `places` are the files there are, those that could not be read too: what is broken is not reported as missing.
 pub(super) fn check(repository: &Repository, places: &BTreeSet<Place>) -> Vec<Diagnostic> {
-    let facts = Facts {
-        repository,
-        places,
-        suggestions_left: Cell::new(MAX_SUGGESTIONS),
+    let run = |check: &fn(&Facts<'_>) -> Vec<Diagnostic>| {
+        check(&Facts {
+            repository,
+            places,
+            suggestions_left: Cell::new(MAX_SUGGESTIONS),
+        })
     };
-    CHECKS.iter().flat_map(|check| check(&facts)).collect()
+    let found: Vec<_> = CHECKS.par_iter().map(run).collect();
+    found.concat()
 }
 
 /// What the checks look at.
