@@ -10,7 +10,7 @@ use crate::ops::lineage::words;
 const MAX_STEPS: usize = 20;
 
 /// Why a digest carries a tag, step by step: each a reason of the thing before it. The last step is where the tag began,
-/// unless it is further than [`MAX_STEPS`].
+/// unless it is more than twenty steps away.
 #[must_use]
 pub fn path_of_tag(world: &World, digest: TreeDigest, tag: &Tag) -> Vec<String> {
     let mut steps = Vec::new();
