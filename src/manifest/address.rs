@@ -145,10 +145,11 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<String, AddressError> {
         host.to_owned()
     };
     let address = format!("{scheme}://{host}{path}");
-    Ok(match address.strip_prefix(HUB_PAGES) {
-        Some(page) => format!("hf://{page}"),
-        None => address,
-    })
+    match address.strip_prefix(HUB_PAGES) {
+        // Read as what it is then, so that one address has one form.
+        Some(page) => with_scheme("hf", page.trim_start_matches('/')),
+        None => Ok(address),
+    }
 }
 
 /// The host without user and password. What stands before the `@` of `abfss` is a container, and stays.
@@ -272,6 +273,9 @@ mod tests {
                 "https://huggingface.co/datasets/Org/Set",
                 "hf://datasets/Org/Set",
             ),
+            ("https://huggingface.co//Org/Set", "hf://Org/Set"),
+            ("https://huggingface.co/me:secret@Org/Set", "hf://Org/Set"),
+            ("https://huggingface.co//", "https://huggingface.co"),
             ("file:///srv/./data/../x", "/srv/x"),
             ("./data//raw/", "data/raw"),
             ("../other/data", "../other/data"),
