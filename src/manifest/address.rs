@@ -54,21 +54,15 @@ impl Address {
     ///
     /// When it is empty, too long, holds hidden characters, or goes up on its way.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim();
-        if text.len() > MAX_ADDRESS_BYTES {
-            return Err(AddressError::TooLong);
+        let mut address = one_form(text)?;
+        // What is left when something was dropped may have another form again; it only gets shorter.
+        loop {
+            let again = one_form(&address)?;
+            if again == address {
+                return Ok(Self(address));
+            }
+            address = again;
         }
-        if text.chars().any(is_hidden) || text.contains(['\n', '\r', '\t']) {
-            return Err(AddressError::Hidden);
-        }
-        let address = match text.split_once("://") {
-            Some((scheme, rest)) => with_scheme(scheme, rest)?,
-            None => local(text),
-        };
-        if address.is_empty() {
-            return Err(AddressError::Empty);
-        }
-        Ok(Self(address))
     }
 
     /// The address as text.
@@ -113,6 +107,24 @@ impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
     }
+}
+
+fn one_form(text: &str) -> Result<String, AddressError> {
+    let text = text.trim();
+    if text.len() > MAX_ADDRESS_BYTES {
+        return Err(AddressError::TooLong);
+    }
+    if text.chars().any(is_hidden) || text.contains(['\n', '\r', '\t']) {
+        return Err(AddressError::Hidden);
+    }
+    let address = match text.split_once("://") {
+        Some((scheme, rest)) => with_scheme(scheme, rest)?,
+        None => local(text),
+    };
+    if address.is_empty() {
+        return Err(AddressError::Empty);
+    }
+    Ok(address)
 }
 
 fn with_scheme(scheme: &str, rest: &str) -> Result<String, AddressError> {
@@ -273,6 +285,7 @@ mod tests {
                 "https://huggingface.co/datasets/Org/Set",
                 "hf://datasets/Org/Set",
             ),
+            ("s3://lake/field  /", "s3://lake/field"),
             ("https://huggingface.co//Org/Set", "hf://Org/Set"),
             ("https://huggingface.co/me:secret@Org/Set", "hf://Org/Set"),
             ("https://huggingface.co//", "https://huggingface.co"),
