@@ -10,11 +10,13 @@ use crate::gate::attestation;
 use crate::gate::params;
 use crate::gate::policy::{params_of, validate_policy};
 use crate::gate::quorum::check_quorum;
+use crate::gate::rollout;
 use crate::gate::window::Window;
 use crate::gate::witnessed;
 use crate::manifest::policy::{GateSpec, Policy};
 use crate::manifest::repository::Repository;
 use crate::manifest::yaml::Document;
+use crate::model::id::WorkspaceName;
 
 /// Everything that a gate cannot judge by.
 #[must_use]
@@ -28,6 +30,7 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             problems.push(Diagnostic::error("gate-parameter", loc, error.message));
         }
         problems.extend(check_witnesses(manifests, policy));
+        problems.extend(check_waves(manifests, policy));
         let rollback = spec
             .rollback
             .as_ref()
@@ -82,6 +85,36 @@ fn check_attesters(manifests: &Repository) -> Vec<Diagnostic> {
                     |meant| format!("did you mean `{meant}`?"),
                 );
                 problems.push(Diagnostic::error("unknown-attester", loc, message).hint(hint));
+            }
+        }
+    }
+    problems
+}
+
+/// A wave that names what is not there keeps all later ones waiting for ever.
+fn check_waves(manifests: &Repository, policy: &Document<Policy>) -> Vec<Diagnostic> {
+    let environment = &policy.value.metadata.name;
+    let of_environment = manifests
+        .workspaces
+        .iter()
+        .filter(|(_, workspace)| workspace.value.spec.environment == *environment);
+    let names: BTreeSet<&WorkspaceName> = of_environment.map(|(name, _)| name).collect();
+    let mut problems = Vec::new();
+    for (index, spec) in policy.value.spec.gates.iter().enumerate() {
+        let asked = (spec.gate == rollout::GATE.name)
+            .then(|| params::parse::<rollout::Params>(&params_of(spec)).ok())
+            .flatten();
+        let waves = asked.map(|params| params.waves).unwrap_or_default();
+        for (wave, workspaces) in waves.iter().enumerate() {
+            for name in workspaces.iter().filter(|name| !names.contains(name)) {
+                let loc = policy.at(&format!("/spec/gates/{index}/waves/{wave}"));
+                let message = format!("`{environment}` has no workspace `{name}`");
+                let known = names.iter().map(|name| name.as_str());
+                let hint = did_you_mean(name.as_str(), known).map_or_else(
+                    || "waves are of workspaces of the policy's own environment".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
+                problems.push(Diagnostic::error("unknown-workspace", loc, message).hint(hint));
             }
         }
     }

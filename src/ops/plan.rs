@@ -67,7 +67,8 @@ pub struct ExplainedPromotion {
     pub promotion: Promotion,
     /// Every gate's answer.
     pub decision: Decision,
-    /// For each tag that keeps it out, the way that it came by.
+    /// For each tag that keeps it out, the way that it came by. Not for `production`: what is told about a workspace that
+    /// is not cleared for it names nothing of production.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub paths: BTreeMap<Tag, Vec<String>>,
 }
@@ -102,12 +103,16 @@ pub fn explain(
         } = engine.judge(&world, promotion)?;
         let known = world.labels.get(promotion.digest);
         let beyond = known.map(|known| known.label.beyond(&target.facts.clearance));
+        let beyond = beyond.unwrap_or_default().into_iter();
         let path = |tag: Tag| {
             let path = path_of_tag(&world, promotion.digest, &tag);
             (tag, path)
         };
         promotions.push(ExplainedPromotion {
-            paths: beyond.unwrap_or_default().into_iter().map(path).collect(),
+            paths: beyond
+                .filter(|tag| *tag != Tag::production())
+                .map(path)
+                .collect(),
             promotion,
             decision,
         });

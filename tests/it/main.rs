@@ -53,4 +53,5 @@ mod trust;
 mod trust_keys;
 mod variants;
 mod watch;
+mod waves;
 mod witness;

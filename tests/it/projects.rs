@@ -124,4 +124,47 @@ fn a_quota_that_is_used_up_takes_nothing_more() {
     assert!(second.stderr.contains(reason), "{}", second.all());
     // The same version again is no further one.
     register("wildlife/penguin-species").expect_code(0);
+    // A larger quota that nobody signed is none, though it was merged.
+    organisation.edit(file, "versions: 1", "versions: 9");
+    organisation.commit_all("dana", "more room");
+    register("wildlife/second").expect_code(3);
+    // A smaller one takes nothing away, and is told; it is not signed either.
+    organisation.edit(file, "versions: 9", "versions: 0");
+    let check = organisation.as_person("ada", &["check"]).expect_code(1);
+    let reason = "the project has 1 versions, and its quota is 0";
+    assert!(check.all().contains(reason), "{}", check.all());
+}
+
+#[test]
+fn a_version_that_was_put_into_the_workspace_of_another_project_is_passed_over() {
+    let organisation = Organisation::in_pattern("project");
+    let from = Organisation::model("penguin-species/1.0.0");
+    let refused = organisation.register(
+        "wildlife/penguin-species",
+        "1.0.0",
+        &from,
+        "mlw-botany-dev",
+        "penguins-sample",
+    );
+    let reason = "the workspace `mlw-botany-dev` is not for the project `wildlife`";
+    let refused = refused.expect_code(1);
+    assert!(refused.stderr.contains(reason), "{}", refused.all());
+    organisation
+        .register(
+            "wildlife/penguin-species",
+            "1.0.0",
+            &from,
+            "mlw-wildlife-dev",
+            "penguins-sample",
+        )
+        .expect_code(0);
+    let manifest = "models/wildlife/penguin-species/1.0.0.yaml";
+    organisation.edit(manifest, "mlw-wildlife-dev", "mlw-botany-dev");
+    let check = organisation.as_person("ada", &["check"]).expect_code(1);
+    assert!(
+        check.stdout.contains("error[foreign-project]"),
+        "{}",
+        check.all()
+    );
+    assert!(check.stdout.contains(reason), "{}", check.all());
 }
