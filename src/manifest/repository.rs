@@ -120,7 +120,8 @@ impl Repository {
         (repository.filter(|_| !has_errors), diagnostics)
     }
 
-    /// The projects whose artifacts a workspace may hold: those that it names, and those that they accept. None means all.
+    /// The projects whose artifacts a workspace may hold, as [`is_open_to`](crate::model::workspace::is_open_to) takes them: those that it names, and those that
+    /// they accept.
     #[must_use]
     pub fn projects_of(&self, workspace: &WorkspaceSpec) -> BTreeSet<ProjectName> {
         let own = workspace.projects.iter();

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::artifact::ArtifactId;
-use crate::model::id::{EnvironmentName, WorkspaceName};
+use crate::model::id::{EnvironmentName, ProjectName, WorkspaceName};
 use crate::model::label::Clearance;
 
 /// What the flow rule has to know of a workspace.
@@ -21,6 +21,12 @@ pub struct WorkspaceFacts {
     pub clearance: Clearance,
     /// The workspaces it takes artifacts from.
     pub accepts: BTreeSet<WorkspaceName>,
+}
+
+/// Whether a workspace that may hold artifacts of these projects may hold those of one. None named means all.
+#[must_use]
+pub fn is_open_to(projects: &BTreeSet<ProjectName>, project: &ProjectName) -> bool {
+    projects.is_empty() || projects.contains(project)
 }
 
 /// One artifact's place in one workspace.

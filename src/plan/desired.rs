@@ -9,7 +9,7 @@ use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::id::{EnvironmentName, ProjectName, WorkspaceName};
 use crate::model::promotion::{Direction, OutcomeKind, Promotion, PromotionId, PromotionIdInputs};
-use crate::model::workspace::{Slot, WorkspaceFacts};
+use crate::model::workspace::{Slot, WorkspaceFacts, is_open_to};
 use crate::plan::state::{SlotState, State};
 
 /// What one release file asks for.
@@ -42,7 +42,7 @@ impl Target {
     /// Whether it may hold artifacts of a project.
     #[must_use]
     pub fn is_open_to(&self, project: &ProjectName) -> bool {
-        self.projects.is_empty() || self.projects.contains(project)
+        is_open_to(&self.projects, project)
     }
 }
 

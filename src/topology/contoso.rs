@@ -7,6 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::manifest::repository::Repository;
 use crate::manifest::topology::PatternName;
 use crate::manifest::workspace::Scope;
+use crate::model::id::EnvironmentName;
 
 pub(super) const PATTERN: PatternDef = PatternDef {
     name: PatternName::Contoso,
@@ -59,10 +60,7 @@ fn check(repository: &Repository) -> Vec<Diagnostic> {
 }
 
 /// A project that has some workspaces has one in dev and in prod. One that has none yet is funded, and not begun.
-fn incomplete_projects(
-    repository: &Repository,
-    needed: [&crate::model::id::EnvironmentName; 2],
-) -> Vec<Diagnostic> {
+fn incomplete_projects(repository: &Repository, needed: [&EnvironmentName; 2]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (name, project) in &repository.projects {
         let of_project = |environment| {

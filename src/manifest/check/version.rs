@@ -6,6 +6,7 @@ use crate::manifest::layout::{Place, path_of_artifact, path_of_checksums};
 use crate::manifest::version::ArtifactVersion;
 use crate::manifest::yaml::Document;
 use crate::model::artifact::VersionId;
+use crate::model::workspace::is_open_to;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -73,7 +74,7 @@ fn foreign_project(
     let workspace = facts.repository.workspaces.get(name)?;
     let projects = facts.repository.projects_of(&workspace.value.spec);
     let project = &id.artifact.project;
-    (!projects.is_empty() && !projects.contains(project)).then(|| {
+    (!is_open_to(&projects, project)).then(|| {
         let message = format!("the workspace `{name}` is not for the project `{project}`");
         let loc = document.at("/spec/workspace");
         let problem = Diagnostic::error("foreign-project", loc, message);
