@@ -95,7 +95,9 @@ pub struct Adoption {
     pub index_version: u64,
     /// Its SHA-256.
     pub index: Sha256,
-    /// The governed files.
+    /// The governed files, as the index pins them. The entry does not repeat them: the index is in the evidence, and a large
+    /// organisation has more files than an entry has room for.
+    #[serde(skip)]
     pub files: BTreeMap<TreePath, Sha256>,
     /// The signature files that were counted, by path.
     pub signatures: BTreeMap<TreePath, SignatureRef>,

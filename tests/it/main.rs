@@ -25,6 +25,7 @@ mod flow;
 mod fuzz;
 mod generated;
 mod hand;
+mod large;
 mod layer_checker;
 mod layers;
 mod lineage_files;

@@ -127,7 +127,7 @@ def named(event):
         return f"{of}.{extension}.{key}.sig", ref["sha256"]
     kind = event["type"]
     if kind == "adopted":
-        yield from ((f"{one}.yaml", one) for one in [event["root"], event["index"], *event["files"].values()])
+        yield from ((f"{one}.yaml", one) for one in (event["root"], event["index"]))
         for path, ref in event["signatures"].items():
             yield signature(event["root" if path.startswith("trust/root.yaml") else "index"], ref, "yaml")
     elif kind == "registered":
@@ -179,6 +179,10 @@ def main(folder):
             evidence(name, digest)
             count += 1
         if event["type"] == "adopted":
+            index = evidence(f"{event['index']}.yaml", event["index"]).decode()
+            for digest in re.findall(r"^ {4}\S+: ([0-9a-f]{64})$", index.partition("\n  files:\n")[2], re.M):
+                evidence(f"{digest}.yaml", digest)
+                count += 1
             root = evidence(f"{event['root']}.yaml", event["root"]).decode()
             trusted = engines(root)
     check_head(files.get("ledger/checkpoint", b""), root, lines)

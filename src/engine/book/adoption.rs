@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::engine::book::{Book, BookError};
 use crate::engine::people::People;
 use crate::engine::record;
@@ -15,19 +17,22 @@ use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
 use crate::manifest::yaml::Document;
 use crate::model::approval::TRUST_NAMESPACE;
 use crate::model::digest::{Sha256, TreePath};
-use crate::model::event::{Adoption, Entry, SignatureRef};
+use crate::model::event::{Adoption, SignatureRef};
 use crate::model::id::PrincipalName;
 
 impl Book {
-    /// Judges an adoption again, from the evidence alone; the root that it brings, and when that ends.
+    /// Takes the governed files of an adoption from the index, and judges it again, from the evidence alone; the root that
+    /// it brings, and when that ends.
     pub(super) fn check_adoption(
         &self,
         index: u64,
-        adoption: &Adoption,
-        entry: &Entry,
+        adoption: &mut Adoption,
+        recorded_at: Timestamp,
     ) -> Result<(TrustRootSpec, Expiry), BookError> {
         let root = self.load_root(index, adoption.root)?;
         let (index_spec, index_bytes) = self.load_index(index, adoption.index)?;
+        adoption.files.clone_from(&index_spec.files);
+        let adoption = &*adoption;
         let root_bytes = root.source.text.as_bytes();
         let signers = |signed: (&str, Sha256, &[u8]), root: &TrustRootSpec| {
             self.load_signers((index, adoption), signed, root)
@@ -56,7 +61,7 @@ impl Book {
             .adoption()
             .zip(self.root.as_deref())
             .map(|(adoption, root)| InForce { adoption, root });
-        let judged = trust::judge(&candidate, in_force, entry.recorded_at)
+        let judged = trust::judge(&candidate, in_force, recorded_at)
             .map_err(|problems| BookError::Adoption { index, problems })?;
         // What was signed decides, not what the engine wrote of it: a version that it made up could let an old one back.
         if judged.as_ref() == Some(adoption) {

@@ -286,7 +286,7 @@ impl Book {
         }
     }
 
-    fn take(&mut self, entry: Entry) -> Result<(), BookError> {
+    fn take(&mut self, mut entry: Entry) -> Result<(), BookError> {
         let index = self.state.size;
         let expiry = self
             .expiry
@@ -294,8 +294,8 @@ impl Book {
         if let Some(expiry) = expiry {
             return Err(BookError::Expired { index, expiry });
         }
-        if let Event::Adopted(adoption) = &entry.event {
-            let (root, expiry) = self.check_adoption(index, adoption, &entry)?;
+        if let Event::Adopted(adoption) = &mut entry.event {
+            let (root, expiry) = self.check_adoption(index, adoption, entry.recorded_at)?;
             // The entry that brings a new key is the last one that the key before it signs the head of.
             self.log
                 .follow_key(index.saturating_add(2), root.ledger.key.parse()?);
