@@ -2,23 +2,26 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use crate::cli::{Exit, render};
+use crate::cli::{Exit, names, render};
 use crate::context::Context;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::model::approval::ApprovalDecision;
+use crate::model::artifact::ArtifactKind;
+use crate::model::id::EnvironmentName;
 use crate::model::period::Period;
-use crate::ops::approve::{Answer, DEFAULT_VALIDITY, Desk, Draft, HandedIn};
+use crate::ops::approve::{Answer, Asked, DEFAULT_VALIDITY, Desk, Draft, HandedIn};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
 /// Sign that a promotion may go on
 ///
 /// Shows what is signed first: the digest, the target, what it replaces, and every gate's answer. The statement is signed
-/// with your SSH key and pushed to the branch `promote-inbox`; anyone can check it with `ssh-keygen -Y verify`.
+/// with your SSH key and pushed to the branch `promote-inbox`; anyone can check it with `ssh-keygen -Y verify`. With an
+/// artifact and `--in` it answers all promotions of a rollout at once, with one statement for each workspace.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The promotion, as `promote plan` prints it
-    promotion: String,
+    #[command(flatten)]
+    asked: AskedArgs,
 
     /// What you mean by it; auditors ask for the meaning of a signature
     #[arg(
@@ -37,35 +40,71 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+/// Which promotions are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AskedArgs {
+    /// The promotion, as `promote plan` prints it; with `--in` the artifact, such as `wildlife/penguin-species`
+    #[arg(value_name = "PROMOTION")]
+    what: String,
+
+    /// All promotions of the artifact into this environment, whichever workspaces they are for
+    #[arg(long = "in", value_name = "ENV")]
+    environment: Option<EnvironmentName>,
+}
+
+impl AskedArgs {
+    fn asked(&self) -> Result<Asked> {
+        match &self.environment {
+            None => Ok(Asked::One(self.what.clone())),
+            Some(environment) => {
+                let artifact = names::artifact(&self.what, ArtifactKind::Model)?;
+                Ok(Asked::All(artifact, environment.clone()))
+            }
+        }
+    }
+}
+
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let answer = Answer {
-        promotion: args.promotion.clone(),
         decision: ApprovalDecision::Approve,
         meaning: args.meaning.clone(),
         validity: args.validity,
     };
-    sign(terminal, context, &answer, args.yes)
+    sign(terminal, context, &args.asked, &answer, args.yes)
 }
 
-/// Shows, asks, signs, and hands in.
+/// Shows, asks once, signs, and hands in.
 pub(crate) fn sign(
     terminal: &Terminal,
     context: &Context,
+    asked: &AskedArgs,
     answer: &Answer,
     is_agreed: bool,
 ) -> Result<Exit> {
     let desk = Desk::open(context)?;
-    let draft = desk.draft(&answer.promotion)?;
-    terminal
-        .note(&show(&draft, answer))
-        .or_fail(FailureKind::Unavailable)?;
+    let drafts = desk.drafts(&asked.asked()?)?;
+    for draft in &drafts {
+        terminal
+            .note(&show(draft, answer))
+            .or_fail(FailureKind::Unavailable)?;
+    }
     if !is_agreed {
         ask(terminal)?;
     }
-    let handed = desk.answer(context, &draft, answer)?;
-    terminal.report(&handed).or_fail(FailureKind::Unavailable)?;
-    Ok(Exit::Done)
+    let mut handed = Vec::new();
+    let mut answers = drafts
+        .iter()
+        .map(|draft| desk.answer(context, draft, answer));
+    let ended = answers.try_for_each(|answer| answer.map(|answer| handed.push(answer)));
+    // What was handed in before something failed is said too.
+    let told = match (&asked.environment, handed.as_slice()) {
+        (None, [one]) => terminal.report(one),
+        (_, []) => Ok(()),
+        (_, _) => terminal.report(&handed),
+    };
+    told.or_fail(FailureKind::Unavailable)?;
+    ended.map(|()| Exit::Done)
 }
 
 /// Asks whether to sign; anything but yes is no.
@@ -131,6 +170,18 @@ fn show(draft: &Draft, answer: &Answer) -> String {
         page.mark(Tone::Bad, "warning:", warning);
     }
     page.into_text().trim_end().to_owned()
+}
+
+impl Report for Vec<HandedIn> {
+    fn render(&self, page: &mut Page) {
+        for handed in self {
+            handed.render(page);
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.iter().flat_map(HandedIn::names).collect()
+    }
 }
 
 impl Report for HandedIn {

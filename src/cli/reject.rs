@@ -13,8 +13,8 @@ use crate::ui::Terminal;
 /// It stands until you approve the same promotion again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The promotion, as `promote plan` prints it
-    promotion: String,
+    #[command(flatten)]
+    asked: approve::AskedArgs,
 
     /// Why not
     #[arg(long)]
@@ -32,10 +32,9 @@ pub(crate) struct Args {
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let answer = Answer {
-        promotion: args.promotion.clone(),
         decision: ApprovalDecision::Reject,
         meaning: args.reason.clone(),
         validity: args.validity,
     };
-    approve::sign(terminal, context, &answer, args.yes)
+    approve::sign(terminal, context, &args.asked, &answer, args.yes)
 }

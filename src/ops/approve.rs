@@ -21,9 +21,10 @@ use crate::model::approval::{
     APPROVAL_NAMESPACE, APPROVAL_TYPE, Approval, ApprovalBinding, ApprovalDecision, MARK_BAD_TYPE,
     MarkBad,
 };
+use crate::model::artifact::ArtifactId;
 use crate::model::attestation::{Statement, Subject};
 use crate::model::digest::{Sha256, TreeDigest};
-use crate::model::id::PrincipalName;
+use crate::model::id::{EnvironmentName, PrincipalName};
 use crate::model::period::Period;
 use crate::model::principal::KeyFingerprint;
 use crate::model::promotion::Promotion;
@@ -34,11 +35,18 @@ const TRIES: usize = 10;
 /// How long an approval holds unless asked otherwise: a week.
 pub const DEFAULT_VALIDITY: &str = "7d";
 
+/// Which promotions a person answers.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// One, as a person types it.
+    One(String),
+    /// All that would bring an artifact into an environment: those of one rollout.
+    All(ArtifactId, EnvironmentName),
+}
+
 /// What to answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The promotion, as a person types it.
-    pub promotion: String,
     /// Yes or no.
     pub decision: ApprovalDecision,
     /// What the signer means by it.
@@ -108,13 +116,26 @@ impl Desk {
         })
     }
 
-    /// Finds the promotion and says what would be signed.
+    /// Finds what a person means and says what would be signed, one statement for each promotion.
     ///
     /// # Errors
     ///
     /// When no such promotion waits.
-    pub fn draft(&self, promotion: &str) -> Result<Draft> {
-        let judged = self.find(promotion)?;
+    pub fn drafts(&self, asked: &Asked) -> Result<Vec<Draft>> {
+        match asked {
+            Asked::One(promotion) => Ok(vec![self.draft(promotion)?]),
+            Asked::All(artifact, environment) => {
+                let all = self.find_all(artifact, environment)?.into_iter();
+                all.map(|judged| self.drafted(judged)).collect()
+            }
+        }
+    }
+
+    pub(super) fn draft(&self, promotion: &str) -> Result<Draft> {
+        self.drafted(self.find(promotion)?)
+    }
+
+    fn drafted(&self, judged: Judged) -> Result<Draft> {
         let binding = judged.evidence.binding(&judged.promotion).ok_or_else(|| {
             Failure::new(FailureKind::Denied, "no workspace that the target accepts has the bytes, so there is nothing to approve")
         })?;
@@ -244,6 +265,26 @@ impl Desk {
                 ))
             }
         }
+    }
+
+    fn find_all(
+        &self,
+        artifact: &ArtifactId,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<Judged>> {
+        let judged = self.engine.survey(&self.world, Vec::new())?.judged;
+        let is_meant = |judged: &Judged| {
+            judged.promotion.slot.artifact == *artifact
+                && judged.promotion.environment == *environment
+        };
+        let found: Vec<Judged> = judged.into_iter().filter(is_meant).collect();
+        if found.is_empty() {
+            let message = format!("nothing of `{artifact}` is to be promoted to `{environment}`");
+            return Err(
+                Failure::new(FailureKind::Invalid, message).hint("`promote plan` shows what is")
+            );
+        }
+        Ok(found)
     }
 
     /// Reasons why this person's answer would not count, so that nobody signs in vain.

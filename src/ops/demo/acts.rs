@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::model::approval::ApprovalDecision;
 use crate::ops::apply::apply;
-use crate::ops::approve::{Answer, DEFAULT_VALIDITY, Desk};
+use crate::ops::approve::{Answer, Asked, DEFAULT_VALIDITY, Desk};
 use crate::ops::demo::models::{Trained, register_command};
 use crate::ops::demo::people::Person;
 use crate::ops::demo::scene::Scene;
@@ -137,15 +137,16 @@ impl Scene<'_> {
         for person in people {
             let context = self.context_of(*person);
             let desk = Desk::open(&context)?;
-            let draft = desk.draft(&promotion)?;
+            let drafts = desk.drafts(&Asked::One(promotion.clone()))?;
             let answer = Answer {
-                promotion: promotion.clone(),
                 decision: ApprovalDecision::Approve,
                 meaning: "I have read the model card and accept it here.".to_owned(),
                 validity: DEFAULT_VALIDITY.parse().or_fail(FailureKind::Internal)?,
             };
-            desk.answer(&context, &draft, &answer)?;
-            results.extend(draft.warnings.into_iter().take(1));
+            for draft in drafts {
+                desk.answer(&context, &draft, &answer)?;
+                results.extend(draft.warnings.into_iter().take(1));
+            }
         }
         let names: Vec<&str> = people.iter().map(|person| person.name()).collect();
         let result = results.first().map_or_else(
