@@ -1,24 +1,40 @@
 //! `promote check`.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
-use crate::ops::check::check;
+use crate::model::id::WorkspaceName;
+use crate::ops::check::{OtherFiles, check};
 use crate::ui::diagnostics::{Colour, render_json, render_summary, render_text};
 use crate::ui::report::{Page, Tone};
 use crate::ui::{OutputFormat, Terminal};
 
 /// Validate everything: manifests, patterns, flow, trust
 ///
-/// Reads the work tree, so that it says what is wrong before you commit. All mistakes are reported at once.
+/// Reads the work tree, so that it says what is wrong before you commit. All mistakes are reported at once. With `--file` it
+/// also reads files of other tools, such as a pipeline of Azure ML, and says which of their inputs no dataset claims, and
+/// which the workspace may not hold.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// A file of another tool: YAML or a job of Azure ML, `dvc.lock`, a data contract and others
+    #[arg(long = "file", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The workspace that it is to run in
+    #[arg(long, requires = "files")]
+    workspace: Option<WorkspaceName>,
+}
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
-pub(crate) async fn run(terminal: &Terminal, context: &Context, _: &Args) -> Result<Exit> {
-    let report = check(context)?;
+pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
+    let others = OtherFiles {
+        files: args.files.clone(),
+        workspace: args.workspace.clone(),
+    };
+    let report = check(context, &others)?;
     let text = match terminal.format() {
         OutputFormat::Json | OutputFormat::Yaml => {
             let json = json!({

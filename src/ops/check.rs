@@ -1,6 +1,6 @@
 //! `promote check`: everything that is wrong with a repository, at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -14,6 +14,8 @@ use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
 use crate::manifest::layout::{classify, explain_unexpected};
 use crate::manifest::repository::Repository;
+use crate::model::id::WorkspaceName;
+use crate::ops::register::told::check_files;
 
 /// The most files and the deepest folders that are looked at.
 const MAX_FILES: usize = 500_000;
@@ -34,28 +36,39 @@ pub struct CheckReport {
     pub is_valid: bool,
 }
 
-/// Checks the work tree, or the branch when there is none.
+/// Files of other tools that are checked too.
+#[derive(Debug, Clone, Default)]
+pub struct OtherFiles {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// The workspace that they are to run in or be registered in.
+    pub workspace: Option<WorkspaceName>,
+}
+
+/// Checks the work tree, or the branch when there is none, and files of other tools against the branch.
 ///
 /// # Errors
 ///
 /// When the files cannot be read at all.
-pub fn check(context: &Context) -> Result<CheckReport> {
+pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
     let repository = context.repository()?;
     let files = match repository.work_tree() {
         Some(tree) => read_tree(&tree)?,
         None => read_branch(context)?,
     };
-    let count = files.len();
+    let count = files.len() + others.files.len();
     let (manifests, mut diagnostics) = Repository::parse(files);
     if let Some(manifests) = &manifests {
         diagnostics.extend(rules::check(manifests));
     }
     let not_adopted = match context.observer()?.observe() {
-        Ok(world) => world
-            .not_adopted
-            .iter()
-            .map(TrustProblem::to_string)
-            .collect(),
+        Ok(world) => {
+            let workspace = others.workspace.as_ref();
+            diagnostics.extend(check_files(&world, &others.files, workspace)?);
+            let problems = world.not_adopted.iter();
+            problems.map(TrustProblem::to_string).collect()
+        }
+        Err(error) if !others.files.is_empty() => return Err(error.into()),
         Err(EngineError::NothingAdopted(problems)) => {
             problems.iter().map(TrustProblem::to_string).collect()
         }

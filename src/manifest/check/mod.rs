@@ -14,6 +14,7 @@ mod project;
 mod reference;
 mod region;
 mod release;
+mod residency;
 mod same_path;
 mod scope;
 mod trust;
@@ -40,12 +41,13 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 17] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 18] = [
     same_path::check,
     reference::check,
     project::check,
     scope::check,
     region::check,
+    residency::check,
     naming::check,
     label::check,
     address::check,

@@ -1,6 +1,7 @@
 //! Lineage from what other tools wrote, through the program: what becomes of addresses, and what is refused.
 
 mod azure;
+mod check;
 
 use std::path::PathBuf;
 

@@ -2,7 +2,10 @@
 //! addresses are mapped to datasets and versions. What nobody knows stays unknown.
 
 mod bytes;
+mod check;
 mod resolve;
+
+pub use check::check_files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -12,14 +12,16 @@ use crate::model::id::DatasetName;
 use crate::model::label::{Label, Tag};
 use crate::model::lineage::{Base, Lineage};
 use crate::ops::register::RegisterRequest;
-use crate::ops::register::told::{Completed, ToldFile, UnknownAddress, place, refused};
+use crate::ops::register::told::{
+    Completed, LineageFiles, ToldFile, UnknownAddress, place, refused,
+};
 
 /// The most unknown addresses of a version, and the most bytes of them together, so that its manifest can be read again.
 const MAX_UNKNOWN: usize = 1000;
 const MAX_UNKNOWN_BYTES: usize = 1 << 18;
 
 /// What an input is.
-enum Known {
+pub(super) enum Known {
     Dataset(DatasetName),
     Base(Base),
     /// Nothing that holds data.
@@ -27,9 +29,10 @@ enum Known {
     Unknown,
 }
 
-struct Resolver<'a> {
+/// Knows what addresses are.
+pub(super) struct Resolver<'a> {
     world: &'a World,
-    request: &'a RegisterRequest,
+    said: &'a LineageFiles,
     claims: Claims,
     /// The repository of the code, which paths are looked for below.
     repository: Option<Address>,
@@ -45,15 +48,8 @@ pub(super) fn inputs(
     lineage: &mut Lineage,
     completed: &mut Completed,
 ) -> Result<()> {
-    let datasets = world.manifests.datasets.iter();
-    let code = lineage.code.as_ref();
-    let mut resolver = Resolver {
-        world,
-        request,
-        claims: Claims::of(datasets.map(|(name, document)| (name, &document.value.spec))),
-        repository: code.and_then(|code| Address::parse(&code.repository).ok()),
-        used: BTreeSet::new(),
-    };
+    let repository = lineage.code.as_ref().map(|code| code.repository.as_str());
+    let mut resolver = Resolver::new(world, &request.told_by, repository);
     let mut unknown: BTreeMap<String, UnknownAddress> = BTreeMap::new();
     for file in told {
         let mut problems = Vec::new();
@@ -115,9 +111,22 @@ fn check_count(unknown: &BTreeMap<String, UnknownAddress>) -> Result<()> {
     Ok(())
 }
 
-impl Resolver<'_> {
-    fn know(&mut self, input: &Input) -> std::result::Result<Known, Box<Diagnostic>> {
-        let said = &self.request.told_by;
+impl<'a> Resolver<'a> {
+    /// One that knows what is declared and registered, and what the producer says. `repository` is that of the code.
+    pub(super) fn new(world: &'a World, said: &'a LineageFiles, repository: Option<&str>) -> Self {
+        let datasets = world.manifests.datasets.iter();
+        Self {
+            world,
+            said,
+            claims: Claims::of(datasets.map(|(name, document)| (name, &document.value.spec))),
+            repository: repository.and_then(|repository| Address::parse(repository).ok()),
+            used: BTreeSet::new(),
+        }
+    }
+
+    /// What an input is.
+    pub(super) fn know(&mut self, input: &Input) -> std::result::Result<Known, Box<Diagnostic>> {
+        let said = self.said;
         if let Some((address, name)) = said.addresses.get_key_value(&input.address) {
             self.used.insert(address.clone());
             return Ok(Known::Dataset(name.clone()));
@@ -211,7 +220,7 @@ impl Resolver<'_> {
     }
 
     /// A word that the file marks an input with, and that is a declared tag, must be on the label of what it is.
-    fn check_classes(&self, input: &Input, known: &Known) -> Vec<Diagnostic> {
+    pub(super) fn check_classes(&self, input: &Input, known: &Known) -> Vec<Diagnostic> {
         let tags = &self.world.manifests.topology.value.spec.tags;
         let words = input
             .classes
@@ -245,7 +254,7 @@ impl Resolver<'_> {
 
     /// What the producer says of an address that no file names is a mistake in writing.
     fn check_used(&self, told: &[ToldFile]) -> Result<()> {
-        let said = &self.request.told_by;
+        let said = self.said;
         let mut all = said.addresses.keys().chain(&said.not_data);
         let Some(unused) = all.find(|address| !self.used.contains(*address)) else {
             return Ok(());
