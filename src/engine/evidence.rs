@@ -456,10 +456,7 @@ pub(crate) fn authors(
     people: &People,
     digest: TreeDigest,
 ) -> (BTreeSet<PrincipalName>, bool) {
-    let all = state.registrations.values().flatten();
-    let known: Vec<&(u64, Registration)> = all
-        .filter(|(_, registration)| registration.digest == digest)
-        .collect();
+    let known: Vec<&(u64, Registration)> = state.registrations_of(digest).collect();
     let is_unknown = |(index, registration): &&(u64, Registration)| {
         registration.producer.is_none() || is_disowned(people, *index, registration)
     };

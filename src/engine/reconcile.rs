@@ -366,15 +366,13 @@ impl Engine {
     ///
     /// When facts cannot be read.
     pub fn survey(&self, world: &World, done: Vec<SlotReport>) -> Result<Survey, EngineError> {
+        let acted = done.iter();
+        let acted = acted.filter(|known| known.status != SlotStatus::UpToDate);
+        let acted: BTreeSet<Slot> = acted.map(|known| known.slot.clone()).collect();
         let mut slots = done;
         let mut all = Vec::new();
-        for change in world.changes() {
-            if slots
-                .iter()
-                .any(|known| known.slot == *change.slot() && known.status != SlotStatus::UpToDate)
-            {
-                continue;
-            }
+        let changes = world.changes().into_iter();
+        for change in changes.filter(|change| !acted.contains(change.slot())) {
             slots.push(match change {
                 Change::UpToDate {
                     slot,

@@ -141,10 +141,8 @@ fn conflict(checkpoint: &Checkpoint, ledger: Ledger<'_>, roots: &mut Roots) -> O
 #[must_use]
 pub fn rests_on(state: &State, promotion: &Promotion) -> u64 {
     let adoption = state.adoptions.last().map(|(index, _)| *index);
-    let registrations = state.registrations.values().flatten();
-    let registrations = registrations
-        .filter(|(_, known)| known.digest == promotion.digest)
-        .map(|(index, _)| *index);
+    let registrations = state.registrations_of(promotion.digest);
+    let registrations = registrations.map(|(index, _)| *index);
     let outcomes = state
         .promotions
         .values()

@@ -3,7 +3,10 @@
 //! `label(x) = own(x) ∪ ⋃ label(inputs of x)`, over datasets, base artifacts and known bytes. What is unknown is given
 //! the highest label that it could have, never the lowest.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
@@ -112,19 +115,30 @@ impl Labels {
     pub fn compute(basis: Basis<'_>, registrations: &[Registration<'_>]) -> Self {
         let graph = Graph::build(basis, registrations);
         let mut labels = Self::default();
-        for (node, inputs) in graph.inputs_first() {
-            let explained = match node {
-                Visit::Ready(digest) => graph.explain(digest, &labels),
-                Visit::OnCycle(_) => Explained::all(basis.top, &Reason::Cycle),
-            };
-            let digest = node.digest();
-            let bases = inputs
-                .into_iter()
-                .filter_map(|input| Some(labels.0.get(&input)?.basis));
-            let explained = explained.based_on(digest, bases);
+        let (waves, cycles) = graph.inputs_first();
+        for wave in waves {
+            let explained: Vec<_> = wave
+                .into_par_iter()
+                .map(|(digest, inputs)| {
+                    let explained = graph.explain(digest, &labels);
+                    (digest, explained.based_on(digest, labels.bases(&inputs)))
+                })
+                .collect();
+            labels.0.extend(explained);
+        }
+        // Honest digests cannot lead back to themselves, so whoever wrote such a lineage gets the highest label.
+        for (digest, inputs) in cycles {
+            let explained = Explained::all(basis.top, &Reason::Cycle);
+            let explained = explained.based_on(digest, labels.bases(&inputs));
             labels.0.insert(digest, explained);
         }
         labels
+    }
+
+    /// The bases of those inputs that have their labels, in order.
+    fn bases(&self, inputs: &BTreeSet<TreeDigest>) -> impl Iterator<Item = Sha256> {
+        let known = inputs.iter().filter_map(|input| self.0.get(input));
+        known.map(|known| known.basis)
     }
 
     /// The label of a digest, with reasons; `None` when nobody registered it.
@@ -178,22 +192,8 @@ impl Explained {
     }
 }
 
-/// A digest in the order in which labels are computed.
-#[derive(Debug, Clone, Copy)]
-enum Visit {
-    /// All its inputs have their labels.
-    Ready(TreeDigest),
-    /// Its lineage leads back to itself. Honest digests cannot do that, so whoever wrote it gets the highest label.
-    OnCycle(TreeDigest),
-}
-
-impl Visit {
-    const fn digest(self) -> TreeDigest {
-        match self {
-            Self::Ready(digest) | Self::OnCycle(digest) => digest,
-        }
-    }
-}
+/// A digest with those of its inputs that are registered.
+type Node = (TreeDigest, BTreeSet<TreeDigest>);
 
 struct Graph<'a> {
     basis: Basis<'a>,
@@ -246,40 +246,47 @@ impl<'a> Graph<'a> {
         inputs
     }
 
-    /// All digests with their inputs, each after those; what is on a cycle last (Kahn's algorithm).
-    fn inputs_first(&self) -> Vec<(Visit, BTreeSet<TreeDigest>)> {
+    /// All digests with their inputs, in waves that need only earlier waves, and then what is on a cycle (Kahn's algorithm).
+    fn inputs_first(&self) -> (Vec<Vec<Node>>, Vec<Node>) {
+        let nodes: Vec<Node> = self
+            .registrations
+            .par_iter()
+            .map(|(digest, _)| (*digest, self.inputs(*digest)))
+            .collect();
+        let mut dependents: BTreeMap<TreeDigest, Vec<TreeDigest>> = BTreeMap::new();
+        let mut wave = Vec::new();
         // How many inputs each still waits for.
         let mut waiting: BTreeMap<TreeDigest, (BTreeSet<TreeDigest>, usize)> = BTreeMap::new();
-        let mut dependents: BTreeMap<TreeDigest, Vec<TreeDigest>> = BTreeMap::new();
-        let mut ready = Vec::new();
-        for digest in self.registrations.keys() {
-            let inputs = self.inputs(*digest);
+        for (digest, inputs) in nodes {
             for input in &inputs {
-                dependents.entry(*input).or_default().push(*digest);
+                dependents.entry(*input).or_default().push(digest);
             }
             if inputs.is_empty() {
-                ready.push(*digest);
+                wave.push((digest, inputs));
+            } else {
+                let count = inputs.len();
+                waiting.insert(digest, (inputs, count));
             }
-            let count = inputs.len();
-            waiting.insert(*digest, (inputs, count));
         }
-        let mut order = Vec::with_capacity(waiting.len());
-        while let Some(digest) = ready.pop() {
-            let inputs = waiting.remove(&digest).map(|(inputs, _)| inputs);
-            order.push((Visit::Ready(digest), inputs.unwrap_or_default()));
-            for dependent in dependents.remove(&digest).unwrap_or_default() {
-                let Some((_, count)) = waiting.get_mut(&dependent) else {
+        let mut waves = Vec::new();
+        while !wave.is_empty() {
+            let mut next = Vec::new();
+            let of_wave = wave.iter().filter_map(|(digest, _)| dependents.get(digest));
+            for dependent in of_wave.flatten() {
+                let Entry::Occupied(mut entry) = waiting.entry(*dependent) else {
                     continue;
                 };
+                let count = &mut entry.get_mut().1;
                 *count = count.saturating_sub(1);
                 if *count == 0 {
-                    ready.push(dependent);
+                    next.push((*dependent, entry.remove().0));
                 }
             }
+            waves.push(std::mem::replace(&mut wave, next));
         }
         let cycles = waiting.into_iter();
-        order.extend(cycles.map(|(digest, (inputs, _))| (Visit::OnCycle(digest), inputs)));
-        order
+        let cycles = cycles.map(|(digest, (inputs, _))| (digest, inputs));
+        (waves, cycles.collect())
     }
 
     /// The label of a digest whose inputs have theirs.

@@ -8,6 +8,7 @@
     reason = "a benchmark that cannot arrange its files has nothing to say, and arranges files"
 )]
 
+mod commits;
 mod digest;
 mod ledger;
 mod machine;
@@ -15,6 +16,7 @@ mod many;
 mod measure;
 mod organisation;
 mod scale;
+mod size;
 mod start;
 mod table;
 mod transfer;
@@ -25,13 +27,14 @@ use crate::table::Table;
 type Subject = (&'static str, fn(&mut Table));
 
 /// Every subject.
-const SUBJECTS: [Subject; 6] = [
+const SUBJECTS: [Subject; 7] = [
     ("start", start::run),
     ("digest", digest::one_large_file),
     ("files", digest::many_files),
     ("transfer", transfer::run),
     ("scale", scale::run),
     ("ledger", ledger::run),
+    ("size", size::run),
 ];
 
 fn main() {

@@ -5,7 +5,15 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use crate::commits::header;
 use crate::measure::folder;
+
+/// The workspaces of a project: environment, clearance, and where it accepts from.
+const WORKSPACES: [(&str, &str, Option<&str>); 3] = [
+    ("dev", "[internal]", None),
+    ("qa", "[internal]", Some("dev")),
+    ("prod", "[internal, production]", Some("qa")),
+];
 
 /// A repository, its workspaces beside it, and a key.
 #[derive(Debug)]
@@ -34,6 +42,39 @@ impl Organisation {
         let layout = "  environments: [dev, qa, prod]\n";
         let ledger = format!("{layout}  ledger:\n    store: directory\n    path: ../ledger\n");
         std::fs::write(&path, text.replace(layout, &ledger)).unwrap();
+        organisation.promote(&["trust", "sign", "--commit"]);
+        organisation.promote(&["apply"]);
+        organisation
+    }
+
+    /// One with so many projects, each with a workspace in dev, qa and prod.
+    pub(crate) fn of_many_projects(projects: u64) -> Self {
+        let organisation = Self::begun();
+        let repository = organisation.repository();
+        std::fs::create_dir_all(repository.join("projects")).unwrap();
+        for project in 0..projects {
+            let name = format!("p{project:03}");
+            let text = header("Project", &name) + "  owner: data-scientists\n  costCenter: cc-1\n";
+            std::fs::write(repository.join(format!("projects/{name}.yaml")), text).unwrap();
+            for (environment, clearance, accepts) in WORKSPACES {
+                let workspace = format!("{name}-{environment}");
+                let accepts = accepts
+                    .map(|from| format!("  accepts: [{name}-{from}]\n"))
+                    .unwrap_or_default();
+                let text = header("Workspace", &workspace)
+                    + &format!(
+                        "  environment: {environment}\n  projects: [{name}]\n  region: westeurope\n  clearance: {clearance}\n{accepts}"
+                    )
+                    + &format!(
+                        "  adapter:\n    directory:\n      path: ../workspaces/{workspace}\n"
+                    );
+                std::fs::write(
+                    repository.join(format!("workspaces/{workspace}.yaml")),
+                    text,
+                )
+                .unwrap();
+            }
+        }
         organisation.promote(&["trust", "sign", "--commit"]);
         organisation.promote(&["apply"]);
         organisation

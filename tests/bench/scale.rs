@@ -1,23 +1,19 @@
 //! How it does with 10,000 versions, each registered by a commit of its own, and a hundred releases that wait for approval.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use promote::model::approval::{MANIFEST_NAMESPACE, RELEASE_NAMESPACE};
 use promote::model::digest::Sha256;
 
+use crate::commits::{File, commit, header, sign};
 use crate::measure::{ROUNDS, median, process, time};
-use crate::organisation::{Organisation, run as succeed};
+use crate::organisation::Organisation;
 use crate::table::{Goal, Table};
 
 const ARTIFACTS: u64 = 100;
 const VERSIONS: u64 = 100;
-
-/// A file of the repository: its path and its text.
-type File = (String, String);
 
 pub(crate) fn run(table: &mut Table) {
     let organisation = Organisation::new(true);
@@ -96,36 +92,7 @@ fn import(organisation: &Organisation) {
             .zip(signed_releases)
             .map(|(release, signature)| vec![release, signature]),
     );
-    let mut stream = Vec::new();
-    for (number, files) in (0_u64..).zip(&commits) {
-        write_commit(&mut stream, number, files);
-    }
-    let mut import = organisation
-        .git(&["fast-import", "--quiet"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    import.stdin.take().unwrap().write_all(&stream).unwrap();
-    assert!(import.wait().unwrap().success());
-}
-
-/// A commit as `git fast-import` reads it.
-fn write_commit(stream: &mut Vec<u8>, number: u64, files: &[File]) {
-    let time = 1_700_000_000 + number;
-    let from = if number == 0 {
-        "from refs/heads/main^0\n"
-    } else {
-        ""
-    };
-    write!(stream, "commit refs/heads/main\ncommitter ada <ada@wildlife.example> {time} +0000\ndata 6\nbench\n\n{from}").unwrap();
-    for (path, text) in files {
-        write!(
-            stream,
-            "M 100644 inline {path}\ndata {}\n{text}\n",
-            text.len()
-        )
-        .unwrap();
-    }
+    commit(organisation, &commits);
 }
 
 fn model(artifact: u64) -> File {
@@ -176,46 +143,6 @@ fn release(artifact: u64) -> File {
     )
 }
 
-fn header(kind: &str, name: &str) -> String {
-    format!("apiVersion: promote.dev/v1alpha1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n")
-}
-
 fn name(artifact: u64) -> String {
     format!("a{artifact:02}")
-}
-
-/// The signature files of some files, by one call of `ssh-keygen` for many of them.
-fn sign<'a>(
-    organisation: &Organisation,
-    namespace: &str,
-    files: impl Iterator<Item = &'a File>,
-) -> Vec<File> {
-    let folder = organisation.path("to-sign");
-    std::fs::create_dir_all(&folder).unwrap();
-    let files: Vec<&File> = files.collect();
-    let mut signatures = Vec::new();
-    for part in files.chunks(500) {
-        let paths: Vec<PathBuf> = (0..part.len())
-            .map(|number| folder.join(number.to_string()))
-            .collect();
-        for (path, (_, text)) in paths.iter().zip(part) {
-            std::fs::write(path, text).unwrap();
-        }
-        let mut keygen = Command::new("ssh-keygen");
-        succeed(
-            keygen
-                .args(["-q", "-Y", "sign", "-n", namespace, "-f"])
-                .arg(organisation.key())
-                .args(&paths),
-        );
-        for (path, (signed, _)) in paths.iter().zip(part) {
-            let signature = path.with_extension("sig");
-            signatures.push((
-                format!("{signed}.sig"),
-                std::fs::read_to_string(&signature).unwrap(),
-            ));
-            std::fs::remove_file(&signature).unwrap();
-        }
-    }
-    signatures
 }
