@@ -54,6 +54,25 @@ impl Engine {
     ///
     /// When something cannot be read or believed. What is merely not valid in the head is passed over and noted.
     pub fn observe(&mut self) -> Result<World, EngineError> {
+        let branches = self.branches()?;
+        self.read_ledger_and_manifests(&branches.main)?;
+        let seen = self.sight(&branches)?;
+        self.assemble(branches, seen)
+    }
+
+    /// Why governed files of the head are not in force, if they are not: what [`Engine::observe`] says of it, without looking at
+    /// anything else.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read or believed, or nothing was ever adopted.
+    pub fn not_adopted(&mut self) -> Result<Vec<TrustProblem>, EngineError> {
+        let branches = self.branches()?;
+        self.open_or_refresh_book(&branches.main)?;
+        Ok(self.sight(&branches)?.not_adopted)
+    }
+
+    fn branches(&self) -> Result<Branches, EngineError> {
         // The witnesses before the ledger, so that they have not seen more than will be read.
         let branches = [self.branch.as_str(), INBOX_BRANCH, WITNESS_BRANCH];
         let heads = self.repository.fetch(&branches)?;
@@ -65,10 +84,18 @@ impl Engine {
                 branch: self.branch.clone(),
             });
         };
-        let head = self.repository.snapshot(head)?;
-        self.read_ledger_and_manifests(&head)?;
+        Ok(Branches {
+            main: self.repository.snapshot(head)?,
+            inbox: heads.get(INBOX_BRANCH).copied().flatten(),
+            cosigned,
+        })
+    }
+
+    /// Takes statements and adopts governed files, as far as they may be, on top of the ledger as it was read.
+    fn sight(&self, branches: &Branches) -> Result<Sighting, EngineError> {
+        let head = &branches.main;
         let state = self.book()?.state().clone();
-        self.check_history(state.commit.as_deref(), &head)?;
+        self.check_history(state.commit.as_deref(), head)?;
         let mut pending = Pending::new(
             state,
             self.clock.now(),
@@ -78,46 +105,43 @@ impl Engine {
         let mut root = self.book()?.root().map(Arc::clone);
         let mut expiry = self.book()?.expiry();
         let is_over = expiry.is_some_and(|expiry| expiry.is_past(pending.now()));
-        let inbox_head = heads.get(INBOX_BRANCH).copied().flatten();
-        let mut inbox = self.check_inbox(pending.state().inbox.as_deref(), inbox_head)?;
+        let mut inbox = self.check_inbox(pending.state().inbox.as_deref(), branches.inbox)?;
         // Taking anything from a rewritten inbox would make its new history the accepted one.
         // Nor is anything taken under a root that has ended; under the next one it is.
         if let (Some(root), InboxFacts::Intact, false) = (root.as_deref(), inbox, is_over) {
-            inbox = self.take_statements(&mut pending, root, inbox_head)?;
+            inbox = self.take_statements(&mut pending, root, branches.inbox)?;
         }
-        let not_adopted = self.adopt(&mut pending, (&mut root, &mut expiry), &head)?;
+        let not_adopted = self.adopt(&mut pending, (&mut root, &mut expiry), head)?;
         let adoption = pending.state().adoption().cloned();
         let (Some(root), Some(expiry), Some(adoption)) = (root, expiry, adoption) else {
             return Err(EngineError::NothingAdopted(not_adopted));
         };
-        self.assemble(
-            head,
+        Ok(Sighting {
             pending,
-            (root, expiry),
-            &adoption,
-            Sighting {
-                inbox,
-                cosigned,
-                not_adopted,
-            },
-        )
+            root,
+            expiry,
+            adoption,
+            inbox,
+            not_adopted,
+        })
     }
 
-    fn assemble(
-        &mut self,
-        head: Snapshot,
-        mut pending: Pending,
-        (root, expiry): (Arc<TrustRootSpec>, Expiry),
-        adoption: &Adoption,
-        seen: Sighting,
-    ) -> Result<World, EngineError> {
+    fn assemble(&mut self, branches: Branches, seen: Sighting) -> Result<World, EngineError> {
+        let head = branches.main;
+        let Sighting {
+            mut pending,
+            root,
+            expiry,
+            adoption,
+            ..
+        } = seen;
         let adopted = self
             .repository
             .snapshot(adoption.commit.parse().map_err(|_| {
                 EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
             })?)?;
         let (mut manifests, mut ignored) =
-            manifests_in_force(&mut self.cache, &head, &adopted, adoption)?;
+            manifests_in_force(&mut self.cache, &head, &adopted, &adoption)?;
         self.raise_labels(&mut manifests, &pending.state().adoptions)?;
         let requests = self.requests(&head, &manifests, pending.state());
         let people = People::of(&root);
@@ -134,7 +158,7 @@ impl Engine {
         let order = manifests.topology.value.spec.environments.clone();
         let environments = EnvironmentOrder::new(order)
             .ok_or_else(|| EngineError::Internal("the topology has no environments".to_owned()))?;
-        let cosigned = seen.cosigned.map(|notes| self.cosigned(&root, notes));
+        let cosigned = branches.cosigned.map(|notes| self.cosigned(&root, notes));
         let cosigned = cosigned.transpose()?;
         let ledger = root
             .ledger
@@ -458,10 +482,20 @@ fn invalid_files(problems: &[Diagnostic]) -> Vec<TrustProblem> {
     paths.into_iter().map(TrustProblem::Invalid).collect()
 }
 
-/// What was seen besides the trust in force.
-struct Sighting {
-    inbox: InboxFacts,
+/// The newest commits of the branches that are looked at, and what witnesses have published.
+struct Branches {
+    main: Snapshot,
+    inbox: Option<git2::Oid>,
     cosigned: Option<Notes>,
+}
+
+/// What is in force, and what would be recorded now.
+struct Sighting {
+    pending: Pending,
+    root: Arc<TrustRootSpec>,
+    expiry: Expiry,
+    adoption: Adoption,
+    inbox: InboxFacts,
     not_adopted: Vec<TrustProblem>,
 }
 

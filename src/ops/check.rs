@@ -1,6 +1,6 @@
 //! `promote check`: everything that is wrong with a repository, at once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -14,8 +14,7 @@ use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
 use crate::manifest::layout::{classify, explain_unexpected};
 use crate::manifest::repository::Repository;
-use crate::model::id::WorkspaceName;
-use crate::ops::register::told::check_files;
+use crate::ops::register::told::{OtherFiles, check_files};
 
 /// The most files and the deepest folders that are looked at.
 const MAX_FILES: usize = 500_000;
@@ -36,15 +35,6 @@ pub struct CheckReport {
     pub is_valid: bool,
 }
 
-/// Files of other tools that are checked too.
-#[derive(Debug, Clone, Default)]
-pub struct OtherFiles {
-    /// The files.
-    pub files: Vec<PathBuf>,
-    /// The workspace that they are to run in or be registered in.
-    pub workspace: Option<WorkspaceName>,
-}
-
 /// Checks the work tree, or the branch when there is none, and files of other tools against the branch.
 ///
 /// # Errors
@@ -57,25 +47,22 @@ pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
         None => read_branch(context)?,
     };
     let count = files.len() + others.files.len();
-    let (manifests, mut diagnostics) = Repository::parse(files);
-    if let Some(manifests) = &manifests {
-        diagnostics.extend(rules::check(manifests));
-    }
-    let not_adopted = match context.observer()?.observe() {
-        Ok(world) => {
-            let workspace = others.workspace.as_ref();
-            diagnostics.extend(check_files(&world, &others.files, workspace)?);
-            let problems = world.not_adopted.iter();
-            problems.map(TrustProblem::to_string).collect()
-        }
-        Err(error) if !others.files.is_empty() => return Err(error.into()),
-        Err(EngineError::NothingAdopted(problems)) => {
-            problems.iter().map(TrustProblem::to_string).collect()
-        }
+    let mut engine = context.observer()?;
+    let (diagnostics, not_adopted) = if others.files.is_empty() {
+        rayon::join(|| diagnostics(files), || engine.not_adopted())
+    } else {
+        let world = engine.observe()?;
+        let mut found = diagnostics(files);
+        found.extend(check_files(&world, others)?);
+        (found, Ok(world.not_adopted))
+    };
+    let not_adopted = match not_adopted {
+        Ok(problems) | Err(EngineError::NothingAdopted(problems)) => problems,
         // What is not valid is in the diagnostics; what cannot be believed stops other commands, and `verify` explains it.
         Err(EngineError::Invalid(_) | EngineError::NoBranch { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
+    let not_adopted: Vec<String> = not_adopted.iter().map(TrustProblem::to_string).collect();
     let has_errors = diagnostics
         .iter()
         .any(|problem| problem.severity == Severity::Error);
@@ -85,6 +72,13 @@ pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
         diagnostics,
         not_adopted,
     })
+}
+
+/// What is wrong with the files of a repository.
+fn diagnostics(files: Vec<(String, Vec<u8>)>) -> Vec<Diagnostic> {
+    let (manifests, mut found) = Repository::parse(files);
+    found.extend(manifests.iter().flat_map(rules::check));
+    found
 }
 
 fn read_branch(context: &Context) -> Result<Vec<(String, Vec<u8>)>> {

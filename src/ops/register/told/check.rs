@@ -15,21 +15,27 @@ use crate::model::workspace::WorkspaceFacts;
 use crate::ops::register::told::resolve::{Known, Resolver};
 use crate::ops::register::told::{LineageFiles, bytes_of};
 
+/// Files of other tools that are checked.
+#[derive(Debug, Clone, Default)]
+pub struct OtherFiles {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// The workspace that they are to run in or be registered in.
+    pub workspace: Option<WorkspaceName>,
+}
+
 /// What is wrong with files of other tools: with themselves, with what they name, and with running it in a workspace, if
 /// one is given. What no dataset claims is a warning, and an error where a workspace is given that may not hold everything.
 ///
 /// # Errors
 ///
 /// When a file cannot be read, or there is no such workspace.
-pub fn check_files(
-    world: &World,
-    files: &[PathBuf],
-    workspace: Option<&WorkspaceName>,
-) -> Result<Vec<Diagnostic>> {
-    let target = workspace.map(|name| facts_of(world, name)).transpose()?;
+pub fn check_files(world: &World, others: &OtherFiles) -> Result<Vec<Diagnostic>> {
+    let target = others.workspace.as_ref();
+    let target = target.map(|name| facts_of(world, name)).transpose()?;
     let said = LineageFiles::default();
     let mut problems = Vec::new();
-    for file in files {
+    for file in &others.files {
         let bytes = bytes_of(file)?;
         let told = match foreign::read(&file.to_string_lossy(), &bytes, None, None) {
             Ok((_, told)) => told,

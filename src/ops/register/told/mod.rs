@@ -5,7 +5,7 @@ mod bytes;
 mod check;
 mod resolve;
 
-pub use check::check_files;
+pub use check::{OtherFiles, check_files};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
