@@ -55,7 +55,7 @@ impl Engine {
                     kind,
                     oid,
                 });
-                let parsed = self.cache.parse(&snapshot, entry.into_iter().collect())?;
+                let parsed = self.cache.parse(&snapshot, entry.iter())?;
                 for (_, file) in parsed {
                     let Some(Content::Dataset(earlier)) = &file.content else {
                         continue;

@@ -196,11 +196,11 @@ impl Engine {
         let mut cache = std::mem::take(&mut self.cache);
         let (book, manifests) = rayon::join(
             || self.open_or_refresh_book(head),
-            || cache.parse(head, head.list("")?),
+            || cache.parse(head, head.all()?.iter()).map(drop),
         );
         self.cache = cache;
         book?;
-        manifests.map(drop)
+        manifests
     }
 
     /// Where the releases of the head come from: what is known already, or begun to be read if any is to be judged.

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
@@ -20,7 +22,7 @@ use crate::flow::permit::check_label;
 use crate::git::snapshot::Snapshot;
 use crate::manifest::layout::{Place, path_of_checksums, path_of_signature};
 use crate::manifest::parsed::parse_manifest;
-use crate::manifest::repository::Repository;
+use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
@@ -242,27 +244,16 @@ fn add_fresh<'a>(
     state: &State,
     known: &mut BTreeMap<(VersionId, Sha256), Known<'a>>,
 ) -> Result<Vec<Fresh>, EngineError> {
-    let mut fresh = Vec::new();
-    for (id, version) in &manifests.versions {
-        let Some(manifest) = hashes.get(id).copied() else {
-            continue;
-        };
+    let is_new = |(id, version): (&'a VersionId, &'a RegisteredVersion)| {
+        let manifest = *hashes.get(id)?;
         let mut registered = state.registrations.get(id).into_iter().flatten();
-        if registered.any(|(_, registered)| registered.manifest == manifest) {
-            continue;
-        }
-        let text = version.document.source.text.as_bytes();
-        let signature = head.read(
-            &path_of_signature(&version.document.source.path),
-            MAX_STATEMENT_BYTES,
-        )?;
-        // A signature that is bad or nobody's is as good as none.
-        let producer = signature.and_then(|signature| {
-            let signer = people
-                .verify(MANIFEST_NAMESPACE, text, &signature, state.size)
-                .ok()?;
-            Some((signer, signature))
-        });
+        let is_known = registered.any(|(_, registered)| registered.manifest == manifest);
+        (!is_known).then_some((id, version, manifest))
+    };
+    let fresh: Vec<_> = manifests.versions.par_iter().filter_map(is_new).collect();
+    let producers = producers(head, &fresh, people, state.size)?;
+    let mut signed = Vec::new();
+    for ((id, version, manifest), producer) in fresh.into_iter().zip(producers) {
         let files = version.files().iter().map(|(_, sha256)| *sha256).collect();
         let spec = Cow::Borrowed(&version.document.value.spec);
         known.insert(
@@ -275,12 +266,37 @@ fn add_fresh<'a>(
                 order: NEW,
             },
         );
-        fresh.push(Fresh {
+        signed.push(Fresh {
             id: id.clone(),
             producer,
         });
     }
-    Ok(fresh)
+    Ok(signed)
+}
+
+/// Who signed each manifest, with the signature file. A signature that is bad or nobody's is as good as none.
+fn producers(
+    head: &Snapshot,
+    versions: &[(&VersionId, &RegisteredVersion, Sha256)],
+    people: &People,
+    at: u64,
+) -> Result<Vec<Option<(Signer, Vec<u8>)>>, EngineError> {
+    let read = |version: &RegisteredVersion| {
+        let path = path_of_signature(&version.document.source.path);
+        head.read(&path, MAX_STATEMENT_BYTES)
+    };
+    let signatures: Vec<_> = versions
+        .iter()
+        .map(|(_, version, _)| read(version))
+        .collect::<Result<_, _>>()?;
+    let verify = |((_, version, _), signature): (&(_, &RegisteredVersion, _), Option<Vec<u8>>)| {
+        let signature = signature?;
+        let text = version.document.source.text.as_bytes();
+        let signer = people.verify(MANIFEST_NAMESPACE, text, &signature, at);
+        Some((signer.ok()?, signature))
+    };
+    let pairs = versions.par_iter().zip(signatures);
+    Ok(pairs.map(verify).collect())
 }
 
 fn compute(manifests: &Repository, known: &BTreeMap<(VersionId, Sha256), Known<'_>>) -> Labels {

@@ -192,15 +192,15 @@ impl ParseCache {
     /// # Errors
     ///
     /// When they cannot be read.
-    pub fn parse(
+    pub fn parse<'a>(
         &mut self,
         snapshot: &Snapshot,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<(String, Arc<ParsedFile>)>, EngineError> {
+        entries: impl Iterator<Item = &'a Entry> + Clone,
+    ) -> Result<Vec<(&'a str, Arc<ParsedFile>)>, EngineError> {
         use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
         let is_new = |entry: &&Entry| entry.kind.is_file() && self.known(entry).is_none();
         let (mut opaque, mut fresh) = (Vec::new(), Vec::new());
-        for entry in entries.iter().filter(is_new) {
+        for entry in entries.clone().filter(is_new) {
             match classify(&entry.path) {
                 Some(place) if !place.is_opaque() => fresh.push(entry),
                 None if explain_unexpected(&entry.path).is_none() => {}
@@ -222,9 +222,9 @@ impl ParseCache {
             })
             .collect();
         self.0.extend(parsed);
-        let found = entries.into_iter().filter_map(|entry| {
-            let file = self.known(&entry)?.clone()?;
-            Some((entry.path, file))
+        let found = entries.filter_map(|entry| {
+            let file = self.known(entry)?.clone()?;
+            Some((entry.path.as_str(), file))
         });
         Ok(found.collect())
     }
@@ -276,12 +276,11 @@ pub fn manifests_in_force(
                 .parse::<TreePath>()
                 .is_ok_and(|path| adoption.files.contains_key(&path))
     };
-    let mut entries = governed_entries(adopted)?;
-    entries.retain(|entry| is_of_adopted(&entry.path) && is_adopted(&entry.path));
-    let mut files = cache.parse(adopted, entries)?;
-    let mut entries = head.list("")?;
-    entries.retain(|entry| !is_of_adopted(&entry.path));
-    files.extend(cache.parse(head, entries)?);
+    let governed = governed_entries(adopted)?;
+    let of_adopted = |entry: &&Entry| is_of_adopted(&entry.path) && is_adopted(&entry.path);
+    let mut files = cache.parse(adopted, governed.iter().filter(of_adopted))?;
+    let of_head = |entry: &&Entry| !is_of_adopted(&entry.path);
+    files.extend(cache.parse(head, head.all()?.iter().filter(of_head))?);
     let mut ignored: Vec<Diagnostic> = Vec::new();
     loop {
         let (repository, problems) =
@@ -298,7 +297,7 @@ pub fn manifests_in_force(
             return Ok((repository, ignored));
         }
         let before = files.len();
-        files.retain(|(path, _)| !others.contains(path));
+        files.retain(|(path, _)| !others.contains(*path));
         ignored.extend(
             problems
                 .iter()

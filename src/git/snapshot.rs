@@ -14,7 +14,7 @@ use crate::git::tree::{checked_entries, entry_kind, find_tree, join};
 use crate::redact::printable;
 
 /// The most entries that one listing visits, folders included.
-pub const MAX_ENTRIES: usize = 200_000;
+pub const MAX_ENTRIES: usize = 500_000;
 /// How many files a thread reads in one go: opening a handle for them costs as much as reading ten.
 const FILES_AT_ONCE: usize = 512;
 
@@ -201,14 +201,23 @@ impl Snapshot {
     /// UTF-8, or when a tree is one that Git would not have written.
     pub fn list(&self, folder: &str) -> Result<Vec<Entry>, GitError> {
         let parts = parse_folder(folder)?;
-        if !parts.is_empty() {
-            return self.list_afresh(&parts);
+        match parts.is_empty() {
+            true => self.all().map(<[Entry]>::to_vec),
+            false => self.list_afresh(&parts),
         }
+    }
+
+    /// All files, links and submodules, sorted by path. Once asked for, they are kept, and single paths are found among them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::list`].
+    pub fn all(&self) -> Result<&[Entry], GitError> {
         if let Some(known) = self.listing.get() {
-            return Ok(known.clone());
+            return Ok(known);
         }
-        let listing = self.list_afresh(&parts)?;
-        Ok(self.listing.get_or_init(|| listing).clone())
+        let listing = self.list_afresh(&[])?;
+        Ok(self.listing.get_or_init(|| listing))
     }
 
     fn list_afresh(&self, parts: &[&str]) -> Result<Vec<Entry>, GitError> {
@@ -237,6 +246,22 @@ impl Snapshot {
         objects: &git2::Repository,
         parts: &[&str],
     ) -> Result<Option<(EntryKind, Oid)>, GitError> {
+        if let Some(known) = self.listing.get() {
+            let path = parts.join("/");
+            let index = known.partition_point(|entry| entry.path < path);
+            let entry = known.get(index).filter(|entry| entry.path == path);
+            if let Some(entry) = entry {
+                return Ok(Some((entry.kind, entry.oid)));
+            }
+            let below = format!("{path}/");
+            let index = known.partition_point(|entry| entry.path < below);
+            if !known
+                .get(index)
+                .is_some_and(|entry| entry.path.starts_with(&below))
+            {
+                return Ok(None);
+            }
+        }
         let name = self.repository.name();
         let mut found = (EntryKind::Folder, self.tree);
         for part in parts {

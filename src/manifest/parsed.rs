@@ -150,12 +150,7 @@ fn read_manifest<T: DeserializeOwned>(
     };
     let (value, found) = deserialize(&source, &tree, &REQUIRED_FIELDS);
     problems.extend(found);
-    let document = value.map(|value| Document {
-        source,
-        value,
-        tree,
-    });
-    (document, problems)
+    (value.map(|value| Document::new(source, value)), problems)
 }
 
 /// What the first two fields of a manifest say about the rest.

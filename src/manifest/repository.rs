@@ -105,12 +105,12 @@ impl Repository {
             draft.add(&file);
         }
         diagnostics.extend(draft.missing_files());
-        let places: BTreeSet<Place> = std::mem::take(&mut draft.places).into_iter().collect();
+        let unreadable = std::mem::take(&mut draft.unreadable);
         let repository = draft.finish();
         if let Some(repository) = &repository {
-            diagnostics.extend(check::check(repository, &places));
+            diagnostics.extend(check::check(repository, &unreadable));
             // What could not be read would be missed by the pattern, and that would not be news.
-            if repository.is_whole(&places) {
+            if repository.is_whole(&unreadable) {
                 diagnostics.extend(crate::topology::check(repository));
             }
         }
@@ -131,26 +131,49 @@ impl Repository {
     }
 
     /// Whether the environments have an order, and every workspace and policy there is could be read and belongs to one.
-    fn is_whole(&self, places: &BTreeSet<Place>) -> bool {
+    fn is_whole(&self, unreadable: &BTreeSet<Place>) -> bool {
         let environments = &self.topology.value.spec.environments;
         if EnvironmentOrder::new(environments.clone()).is_none() {
             return false;
         }
         let mut workspaces = self.workspaces.values();
+        let mut unreadable = unreadable.iter();
         workspaces.all(|workspace| environments.contains(&workspace.value.spec.environment))
-            && places.iter().all(|place| match place {
-                Place::Workspace(name) => self.workspaces.contains_key(name),
-                Place::Policy(name) => self.policies.contains_key(name),
-                _ => true,
-            })
+            && !unreadable.any(|place| matches!(place, Place::Workspace(_) | Place::Policy(_)))
+    }
+
+    /// Whether there is a manifest at a place, or checksums of a version.
+    pub(super) fn has(&self, place: &Place) -> bool {
+        match place {
+            Place::Topology | Place::TrustRoot => true,
+            Place::TrustIndex => self.trust_index.is_some(),
+            Place::Project(name) => self.projects.contains_key(name),
+            Place::Workspace(name) => self.workspaces.contains_key(name),
+            Place::Dataset(name) => self.datasets.contains_key(name),
+            Place::Artifact(id) => self.artifacts.contains_key(id),
+            Place::Version(id) => self.versions.contains_key(id),
+            Place::Checksums(id) => {
+                let version = self.versions.get(id);
+                version.is_some_and(|version| version.checksums.is_some())
+            }
+            Place::Release(id) => self.releases.contains_key(id),
+            Place::Policy(name) => self.policies.contains_key(name),
+            Place::Freeze(name) => self.freezes.contains_key(name),
+            Place::VersionSignature(_)
+            | Place::Attestation(..)
+            | Place::ReleaseSignature(_)
+            | Place::TrustRootSignature(_)
+            | Place::TrustIndexSignature(_)
+            | Place::AllowedSigners => false,
+        }
     }
 }
 
 /// A repository that may still lack files.
 #[derive(Default)]
 struct Draft {
-    /// The files there are, readable or not: what is broken is not also missing.
-    places: Vec<Place>,
+    /// The files that could not be read: what is broken is not also missing.
+    unreadable: BTreeSet<Place>,
     topology: Option<Arc<Document<Topology>>>,
     trust_root: Option<Arc<Document<TrustRoot>>>,
     trust_index: Option<Arc<Document<TrustIndex>>>,
@@ -169,7 +192,9 @@ struct Draft {
 impl Draft {
     fn add(&mut self, file: &ParsedFile) {
         let Some(place) = &file.place else { return };
-        self.places.push(place.clone());
+        if file.content.is_none() && !place.is_opaque() {
+            self.unreadable.insert(place.clone());
+        }
         match (place, file.content.clone()) {
             (Place::Topology, Some(Content::Topology(document))) => self.topology = Some(document),
             (Place::TrustRoot, Some(Content::TrustRoot(document))) => {
@@ -217,19 +242,21 @@ impl Draft {
         let required = [
             (
                 Place::Topology,
+                self.topology.is_some(),
                 TOPOLOGY_PATH,
                 "write a new repository with `promote init`",
             ),
             (
                 Place::TrustRoot,
+                self.trust_root.is_some(),
                 TRUST_ROOT_PATH,
                 "without it nobody may sign anything; `promote init` writes one",
             ),
         ];
         let missing = required
             .iter()
-            .filter(|(place, ..)| !self.places.contains(place));
-        let diagnostic = |(_, path, hint): &(Place, &str, &str)| {
+            .filter(|(place, is_there, ..)| !is_there && !self.unreadable.contains(place));
+        let diagnostic = |(_, _, path, hint): &(Place, bool, &str, &str)| {
             let message = format!("the repository has no `{path}`");
             Diagnostic::error("missing-file", whole_file(path), message).hint(*hint)
         };

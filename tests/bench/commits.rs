@@ -22,6 +22,7 @@ pub(crate) fn commit(organisation: &Organisation, commits: &[Vec<File>]) {
         .unwrap();
     import.stdin.take().unwrap().write_all(&stream).unwrap();
     assert!(import.wait().unwrap().success());
+    succeed(&mut organisation.git(&["reset", "--quiet", "--hard"]));
 }
 
 /// A commit as `git fast-import` reads it.

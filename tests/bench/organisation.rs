@@ -52,6 +52,9 @@ impl Organisation {
         let organisation = Self::begun();
         let repository = organisation.repository();
         std::fs::create_dir_all(repository.join("projects")).unwrap();
+        let wildlife =
+            header("Project", "wildlife") + "  owner: data-scientists\n  costCenter: cc-1\n";
+        std::fs::write(repository.join("projects/wildlife.yaml"), wildlife).unwrap();
         for project in 0..projects {
             let name = format!("p{project:03}");
             let text = header("Project", &name) + "  owner: data-scientists\n  costCenter: cc-1\n";

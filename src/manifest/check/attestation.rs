@@ -11,7 +11,7 @@ const MAX_ATTESTATIONS: usize = 16;
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (id, names) in &facts.repository.attestations {
-        let has_version = facts.places.contains(&Place::Version(id.clone()));
+        let has_version = facts.has(&Place::Version(id.clone()));
         for (index, name) in names.iter().enumerate() {
             let loc = || whole_file(&path_of_attestation(id, name));
             if !has_version {

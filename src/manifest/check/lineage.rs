@@ -49,7 +49,7 @@ fn bases(facts: &Facts<'_>, version: &RegisteredVersion) -> Vec<Diagnostic> {
                 found.push(Diagnostic::error("digest-mismatch", at("digest"), message));
             }
             Some(_) => {}
-            None if facts.places.contains(&Place::Version(base.version.clone())) => {}
+            None if facts.has(&Place::Version(base.version.clone())) => {}
             None => found.push(unknown_version(facts, &base.version, at("version"))),
         }
     }

@@ -64,12 +64,12 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 18] = [
 
 /// Reports all that files say against each other. The checks run beside each other and report in their order.
 ///
-/// `places` are the files there are, those that could not be read too: what is broken is not reported as missing.
-pub(super) fn check(repository: &Repository, places: &BTreeSet<Place>) -> Vec<Diagnostic> {
+/// `unreadable` are the files that could not be read: what is broken is not reported as missing.
+pub(super) fn check(repository: &Repository, unreadable: &BTreeSet<Place>) -> Vec<Diagnostic> {
     let run = |check: &fn(&Facts<'_>) -> Vec<Diagnostic>| {
         check(&Facts {
             repository,
-            places,
+            unreadable,
             suggestions_left: Cell::new(MAX_SUGGESTIONS),
         })
     };
@@ -80,7 +80,7 @@ pub(super) fn check(repository: &Repository, places: &BTreeSet<Place>) -> Vec<Di
 /// What the checks look at.
 struct Facts<'a> {
     repository: &'a Repository,
-    places: &'a BTreeSet<Place>,
+    unreadable: &'a BTreeSet<Place>,
     /// Looking for what was meant is slow, so only the first errors get it.
     suggestions_left: Cell<usize>,
 }
@@ -92,6 +92,11 @@ impl<'a> Facts<'a> {
 
     fn trust(&self) -> &'a TrustRootSpec {
         &self.repository.trust_root.value.spec
+    }
+
+    /// Whether there is a file at a place, readable or not.
+    fn has(&self, place: &Place) -> bool {
+        self.repository.has(place) || self.unreadable.contains(place)
     }
 
     /// The place of an environment in the order, from the least trusted.
@@ -134,7 +139,7 @@ impl<'a> Facts<'a> {
     fn workspace(&self, name: &WorkspaceName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
         let place = Place::Workspace(name.clone());
         let names = self.repository.workspaces.keys();
-        (!self.places.contains(&place)).then(|| {
+        (!self.has(&place)).then(|| {
             self.unknown(
                 "unknown-workspace",
                 loc(),
@@ -149,7 +154,7 @@ impl<'a> Facts<'a> {
     fn project(&self, name: &ProjectName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
         let place = Place::Project(name.clone());
         let names = self.repository.projects.keys();
-        (!self.places.contains(&place)).then(|| {
+        (!self.has(&place)).then(|| {
             self.unknown(
                 "unknown-project",
                 loc(),
@@ -164,7 +169,7 @@ impl<'a> Facts<'a> {
     fn dataset(&self, name: &DatasetName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
         let place = Place::Dataset(name.clone());
         let names = self.repository.datasets.keys();
-        (!self.places.contains(&place)).then(|| {
+        (!self.has(&place)).then(|| {
             self.unknown(
                 "unknown-dataset",
                 loc(),

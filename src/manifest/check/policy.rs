@@ -73,7 +73,7 @@ fn missing(facts: &Facts<'_>) -> Vec<Diagnostic> {
         let spec = &document.value.spec;
         let place = Place::Policy(spec.environment.clone());
         let is_needed = !spec.accepts.is_empty() && facts.rank(&spec.environment).is_some();
-        if is_needed && !facts.places.contains(&place) && seen.insert(&spec.environment) {
+        if is_needed && !facts.has(&place) && seen.insert(&spec.environment) {
             let message = format!(
                 "the workspace `{name}` accepts artifacts, and its environment `{}` has no policy",
                 spec.environment

@@ -59,7 +59,7 @@ fn version(facts: &Facts<'_>, document: &Document<Release>) -> Option<Diagnostic
         version: spec.version.clone(),
     };
     let Some(known) = facts.repository.versions.get(&id) else {
-        let is_broken = facts.places.contains(&Place::Version(id.clone()));
+        let is_broken = facts.has(&Place::Version(id.clone()));
         return (!is_broken).then(|| unknown_version(facts, &id, document.at("/spec/version")));
     };
     let digest = known.document.value.spec.digest;

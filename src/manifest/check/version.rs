@@ -17,7 +17,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
             found.push(problem);
         }
         found.extend(foreign_project(facts, id, document));
-        if !facts.places.contains(&Place::Artifact(id.artifact.clone())) {
+        if !facts.has(&Place::Artifact(id.artifact.clone())) {
             let path = path_of_artifact(&id.artifact);
             let problem = Diagnostic::error(
                 "unknown-artifact",
@@ -39,7 +39,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
                     problem.hint("one of the two was changed by hand; register the version again"),
                 );
             }
-            None if !facts.places.contains(&Place::Checksums(id.clone())) => {
+            None if !facts.has(&Place::Checksums(id.clone())) => {
                 let message = format!(
                     "{} is missing, which lists the files of this digest",
                     path_of_checksums(id)

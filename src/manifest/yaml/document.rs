@@ -1,22 +1,47 @@
 //! A typed value together with the text that it came from.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::node::{Node, Value};
+use super::parse::parse;
 use crate::diagnostic::{Loc, SourceFile};
 
 /// A file's value, its text, and where in the text each part of the value stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Document<T> {
     /// The file.
     pub source: Arc<SourceFile>,
     /// The value.
     pub value: T,
-    /// The tree that the value was read from.
-    pub tree: Node,
+    /// The tree that the value was read from: five times as large as the text, and only asked for when something is wrong,
+    /// so it is made again then.
+    tree: OnceLock<Node>,
 }
 
+impl<T: PartialEq> PartialEq for Document<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Document<T> {}
+
 impl<T> Document<T> {
+    /// The value that was read from a text.
+    pub(in crate::manifest) const fn new(source: Arc<SourceFile>, value: T) -> Self {
+        Self {
+            source,
+            value,
+            tree: OnceLock::new(),
+        }
+    }
+
+    fn tree(&self) -> &Node {
+        // The text was read before, so it can be read again.
+        let read = || parse(&self.source).unwrap_or_else(|_| Node::nothing());
+        self.tree.get_or_init(read)
+    }
+
     /// The place of the value that a JSON pointer names (RFC 6901), or of the nearest parent there is.
     ///
     /// Of a value that spans lines, the place is its first line.
@@ -54,7 +79,7 @@ impl<T> Document<T> {
 
     /// The nearest key, the node, and whether the whole pointer was found.
     fn walk(&self, pointer: &str) -> (Option<&Node>, &Node, bool) {
-        let mut found = (None, &self.tree, true);
+        let mut found = (None, self.tree(), true);
         for part in pointer.split('/').skip(1) {
             let part = part.replace("~1", "/").replace("~0", "~");
             let next = match &found.1.value {
@@ -92,7 +117,7 @@ fn escape(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::yaml::{parse, source_file};
+    use crate::manifest::yaml::source_file;
 
     #[test]
     fn pointers_lead_to_the_text() {
@@ -101,12 +126,7 @@ mod tests {
             b"spec:\n  tags: [x, 'y z']\n  a/b: {c: 1}\n  list:\n    - d: 2\n",
         )
         .unwrap();
-        let tree = parse(&source).unwrap();
-        let document = Document {
-            source,
-            value: (),
-            tree,
-        };
+        let document = Document::new(source, ());
         let at = |pointer: &str| document.at(pointer).text().to_owned();
         assert_eq!(at("/spec/tags/1"), "'y z'");
         assert_eq!(at("/spec/tags"), "[x, 'y z']");

@@ -35,6 +35,16 @@ pub enum Value {
 }
 
 impl Node {
+    /// What an empty text holds.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            id: 0,
+            end: 1,
+            span: 0..0,
+            value: Value::Null,
+        }
+    }
+
     /// What it is.
     #[must_use]
     pub const fn value(&self) -> &Value {
