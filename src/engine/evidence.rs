@@ -10,6 +10,7 @@ use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
+use crate::engine::pipelines;
 use crate::engine::record;
 use crate::engine::registrations::is_disowned;
 use crate::engine::witness::rests_on;
@@ -348,6 +349,7 @@ impl Engine {
             bypass: acts::stricter_bypass(policies.all()),
             lifters: acts::lifters(policies.all()),
             witnessed: witness_facts(world, promotion, policies),
+            pipeline: pipelines::facts(world, promotion),
             version,
             target,
         })

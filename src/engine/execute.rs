@@ -11,6 +11,7 @@ use crate::attest::random::random_bytes;
 use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::Judged;
+use crate::engine::pipelines;
 use crate::engine::record;
 use crate::engine::sources::{lineage_of, sources};
 use crate::engine::world::World;
@@ -406,6 +407,9 @@ pub(crate) fn push_judgement(world: &mut World, judged: &Judged) -> Result<u64, 
         let note = note.cloned().unwrap_or_default();
         let path = record::evidence_path(said.note, "note");
         world.pending.add_evidence(path, note);
+    }
+    for (path, bytes) in pipelines::evidence(world, judged) {
+        world.pending.add_evidence(path, bytes);
     }
     for (path, bytes) in judged.release.evidence() {
         world.pending.add_evidence(path, bytes);

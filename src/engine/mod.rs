@@ -19,6 +19,7 @@ pub mod memory;
 pub mod observe;
 pub mod pending;
 pub mod people;
+pub mod pipelines;
 #[cfg(test)]
 mod proof;
 pub mod reconcile;

@@ -80,6 +80,9 @@ fn said(evidence: &Evidence, add: &mut dyn FnMut(SourceKind, Sha256)) {
     for bundle in evidence.attestations.iter().filter_map(|said| said.bundle) {
         add(SourceKind::Attestation, bundle);
     }
+    if let Some(pipeline) = &evidence.pipeline {
+        add(SourceKind::Declaration, pipeline.declaration);
+    }
     let witnessed = evidence.witnessed.iter();
     for said in witnessed.flat_map(|facts| facts.witnesses.values().flatten()) {
         add(SourceKind::Cosignature, said.note);
@@ -110,7 +113,11 @@ fn governed(
     for freeze in inputs.evidence.freezes.keys() {
         add_file(SourceKind::Freeze, &path_of(&Place::Freeze(freeze.clone())));
     }
-    for dataset in lineage.iter().flat_map(|lineage| &lineage.datasets) {
+    let pipeline = inputs.evidence.pipeline.iter();
+    let bound = pipeline.flat_map(|pipeline| pipeline.inputs.values());
+    let bound = bound.filter_map(|binding| binding.dataset.as_ref());
+    let read = lineage.iter().flat_map(|lineage| &lineage.datasets);
+    for dataset in read.chain(bound) {
         add_file(
             SourceKind::Dataset,
             &path_of(&Place::Dataset(dataset.clone())),

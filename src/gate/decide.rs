@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::gate::evidence::Evidence;
 use crate::gate::policy::asked_gates;
 use crate::gate::{
-    GATES, GateDef, RULES_VERSION, approvals, bypass, find, separation_of_duties, unknown_gate,
+    GATES, GateDef, RULES_VERSION, approvals, bound_inputs, bypass, find, metric_threshold,
+    separation_of_duties, unknown_gate,
 };
 use crate::manifest::policy::GateSpec;
+use crate::model::artifact::ArtifactKind;
 #[cfg(test)]
 use crate::model::planted::planted;
 use crate::model::promotion::{Direction, Promotion};
@@ -41,14 +43,14 @@ pub fn decide_by(
     let needs_approvals = asks_approvals(&asked);
     let invariants = GATES
         .iter()
-        .filter(|gate| gate.is_invariant && gate.since <= rules);
+        .filter(|gate| gate.is_invariant && gate.since <= rules && concerns(gate, promotion));
     let mut results: Vec<GateResult> = invariants
         .map(|gate| check_invariant(gate, promotion, evidence, needs_approvals))
         .collect();
     results.extend(
         asked
             .iter()
-            .map(|(name, params)| check_asked(name, promotion, evidence, params)),
+            .map(|(name, params)| check_asked(rules, name, promotion, evidence, params)),
     );
     if policies.is_empty() {
         let reason = format!(
@@ -76,6 +78,12 @@ pub(super) fn asked<'a>(
     asked
 }
 
+/// Whether an invariant has anything to judge. Those about pipelines are not asked of other artifacts: an answer that can be
+/// no other would only hide those that matter.
+fn concerns(gate: &GateDef, promotion: &Promotion) -> bool {
+    gate.name != bound_inputs::NAME || promotion.slot.artifact.kind == ArtifactKind::Pipeline
+}
+
 fn asks_approvals(asked: &[(&str, Value)]) -> bool {
     asked.iter().any(|(name, _)| *name == approvals::NAME)
 }
@@ -96,12 +104,19 @@ fn check_invariant(
 }
 
 fn check_asked(
+    rules: u32,
     name: &str,
     promotion: &Promotion,
     evidence: &Evidence,
     params: &Value,
 ) -> GateResult {
+    let kind = promotion.slot.artifact.kind;
+    let is_unmeasured = rules >= 4 && name == metric_threshold::NAME && kind != ArtifactKind::Model;
     let verdict = match find(name) {
+        // Before version 4, whoever measured models could promote nothing else.
+        Some(_) if is_unmeasured => {
+            Verdict::pass(format!("a {kind} is not a model and is not measured"))
+        }
         Some(gate) => (gate.check)(promotion, evidence, params),
         None => Verdict::unavailable(unknown_gate(name)),
     };
@@ -181,6 +196,27 @@ mod tests {
                 "edge: parameter `from` cannot be read: there is no parameter `from`; this gate takes none",
                 "model-card: the version has its model card",
             ]
+        );
+    }
+
+    #[test]
+    fn only_models_are_measured_since_the_fourth_rules() {
+        let policy = specs(&[
+            json!({"gate": "metric-threshold", "metric": "f1", "threshold": 0.9, "higherIsBetter": true}),
+        ]);
+        let said = |rules, artifact: &str| {
+            let case = TestEvidence::new()
+                .with(|promotion, _| promotion.slot.artifact = artifact.parse().unwrap());
+            let (promotion, evidence) = (&case.promotion, &case.evidence);
+            let decision = decide_by(rules, promotion, evidence, &[&policy]);
+            decision.gates.last().unwrap().verdict.facts().join("; ")
+        };
+        let missing = "the version has no metric `f1`; register one that has it (`promote register … --metric f1=…`)";
+        assert_eq!(said(4, "retail/model/churn"), missing);
+        assert_eq!(said(3, "retail/component/prepare"), missing);
+        assert_eq!(
+            said(4, "retail/component/prepare"),
+            "a component is not a model and is not measured"
         );
     }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::declassification::{Claim, Lowered, Owners, lowered};
+use crate::gate::pipelines::PipelineFacts;
 use crate::manifest::freeze::FreezeSpec;
 use crate::manifest::policy::{OverrideSpec, RollbackSpec};
 use crate::model::act::{Declassification, Heard, OfArtifact, OfPromotion, Override};
@@ -69,6 +70,9 @@ pub struct Evidence {
     /// What witnesses have said of the ledger; `None` when no gate asks, or it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witnessed: Option<WitnessFacts>,
+    /// What is known of the pipeline, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<PipelineFacts>,
 }
 
 /// What is known of the version.

@@ -10,9 +10,12 @@ use crate::model::id::MetricName;
 use crate::model::promotion::Promotion;
 use crate::model::verdict::{DecisionResult, Verdict};
 
+/// The name in policies.
+pub(super) const NAME: &str = "metric-threshold";
+
 /// The row of the table.
 pub static GATE: GateDef = GateDef {
-    name: "metric-threshold",
+    name: NAME,
     summary: "a metric is good enough, alone and against the champion",
     docs: "\
 ## What it does
@@ -27,7 +30,7 @@ At least one of the three conditions is needed, and all that are given must hold
 
 Without a champion the changes hold. A metric that is missing or not a finite number never passes; a champion whose
 metric is not known cannot be compared with. `mode: dry-run` says what it would have said and passes; `mode: disabled`
-passes. A rollback passes, since the slot has held the digest before.
+passes. A rollback passes, since the slot has held the digest before. Pipelines, components and runtimes are not measured.
 
 ## Why
 

@@ -10,6 +10,7 @@ mod cron;
 pub mod decide;
 pub mod evidence;
 pub mod params;
+pub mod pipelines;
 pub mod policy;
 pub mod quorum;
 pub mod uncounted;
@@ -34,7 +35,7 @@ use crate::model::verdict::Verdict;
 use crate::redact::printable;
 
 /// The version of the rules that [`decide()`] implements. Grows with each change of meaning; decisions record it.
-pub const RULES_VERSION: u32 = 3;
+pub const RULES_VERSION: u32 = 4;
 
 /// A row of [`GATES`].
 #[derive(Debug)]
@@ -72,6 +73,7 @@ macro_rules! gates {
 gates! {
     approvals,
     attestation,
+    bound_inputs,
     commit_signature,
     deny_list,
     edge,

@@ -269,6 +269,7 @@ fn evidence() -> Evidence {
         witnessed: None,
         bypass: None,
         lifters: names(&[]),
+        pipeline: None,
     }
 }
 

@@ -1,10 +1,14 @@
 //! `models/<project>/<name>/model.yaml` and the same for the other kinds: what an artifact is for.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Manifest;
-use crate::model::id::{ArtifactName, GroupName, ProjectName};
+use crate::model::id::{
+    ArtifactName, DatasetName, EnvironmentName, GroupName, InputName, ProjectName,
+};
 
 /// The manifest of a model, pipeline, component or runtime.
 pub type Artifact = Manifest<ArtifactName, ArtifactSpec>;
@@ -23,6 +27,10 @@ pub struct ArtifactSpec {
     /// How much harm a mistake of it can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk_tier: Option<RiskTier>,
+    /// What a pipeline reads: its inputs by name, and the dataset that each environment binds to an input. No data is
+    /// promoted with it; a run in an environment reads what is bound there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<InputName, BTreeMap<EnvironmentName, DatasetName>>,
 }
 
 /// How much harm a mistake can do.

@@ -245,6 +245,8 @@ pub enum SourceKind {
     Attestation,
     /// A checkpoint that witnesses cosigned.
     Cosignature,
+    /// The manifest of a pipeline, which binds its inputs.
+    Declaration,
 }
 
 impl SourceKind {
@@ -267,7 +269,8 @@ impl SourceKind {
             | Self::Freeze
             | Self::Dataset
             | Self::Base
-            | Self::Champion => "yaml",
+            | Self::Champion
+            | Self::Declaration => "yaml",
         }
     }
 
@@ -293,7 +296,8 @@ impl SourceKind {
             | Self::BadMark
             | Self::Act
             | Self::Attestation
-            | Self::Cosignature => false,
+            | Self::Cosignature
+            | Self::Declaration => false,
         }
     }
 }

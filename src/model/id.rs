@@ -156,6 +156,8 @@ names! {
     ArtifactName, "artifact name";
     /// Names a dataset.
     DatasetName, "dataset name";
+    /// Names an input of a pipeline.
+    InputName, "name of an input";
     /// Names a group of principals.
     GroupName, "group name";
     /// Names a person or a machine that signs; the stable id, not the printed name.

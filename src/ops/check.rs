@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::EngineError;
-use crate::engine::rules;
 use crate::engine::trust::TrustProblem;
 use crate::engine::world::MAX_FILE_BYTES;
+use crate::engine::{pipelines, rules};
 use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
 use crate::manifest::layout::{classify, explain_unexpected};
@@ -78,6 +78,7 @@ pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
 fn diagnostics(files: Vec<(String, Vec<u8>)>) -> Vec<Diagnostic> {
     let (manifests, mut found) = Repository::parse(files);
     found.extend(manifests.iter().flat_map(rules::check));
+    found.extend(manifests.iter().flat_map(pipelines::check));
     found
 }
 

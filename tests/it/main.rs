@@ -37,6 +37,7 @@ mod organisation;
 mod pattern_rules;
 mod pattern_stories;
 mod patterns;
+mod pipelines;
 mod projects;
 mod readme;
 mod records;

@@ -84,6 +84,7 @@ impl Auditor<'_> {
         reasons.extend(self.check_promotion(&inputs.promotion));
         reasons.extend(self.check_attestations(index, judgement, &inputs));
         reasons.extend(self.check_witnesses(index, &inputs));
+        reasons.extend(self.check_pipeline(index, &inputs));
         reasons.extend(self.check_sources(index, judgement, &inputs));
         for reason in reasons {
             self.problem(index, Some(&path), reason);

@@ -11,6 +11,7 @@ mod ahead;
 mod attestation;
 mod decision;
 mod governed;
+mod pipelines;
 mod sources;
 mod statement;
 mod witness;

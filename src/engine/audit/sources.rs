@@ -61,7 +61,8 @@ impl Auditor<'_> {
                 | SourceKind::BadMark
                 | SourceKind::Act
                 | SourceKind::Attestation
-                | SourceKind::Cosignature => {
+                | SourceKind::Cosignature
+                | SourceKind::Declaration => {
                     self.is_whole(index, source.sha256, &path);
                 }
             }

@@ -346,6 +346,7 @@ impl World {
             acts: acts::facts(&self.state, &self.people, &self.topology, promotion, said),
             bypass: None,
             lifters: BTreeSet::new(),
+            pipeline: None,
             target,
         }
     }

@@ -9,6 +9,7 @@ mod graph;
 mod label;
 mod lineage;
 mod naming;
+mod pipeline;
 mod policy;
 mod project;
 mod reference;
@@ -56,6 +57,7 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 18] = [
     version::check,
     attestation::check,
     lineage::check,
+    pipeline::check,
     release::check,
     policy::check,
     freeze::check,

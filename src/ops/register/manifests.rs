@@ -73,6 +73,7 @@ fn artifact_manifest(request: &RegisterRequest, new: &NewArtifact) -> Result<Vec
             description: None,
         },
         spec: ArtifactSpec {
+            inputs: BTreeMap::new(),
             project: artifact.project.clone(),
             owner: new.owner.clone(),
             purpose: new.purpose.clone(),

@@ -1,0 +1,29 @@
+//! What gates may know of pipelines: the part of the evidence that only pipelines and what they made have.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::digest::Sha256;
+use crate::model::id::{DatasetName, InputName};
+use crate::model::label::Label;
+
+/// What is known of a pipeline that is to be promoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PipelineFacts {
+    /// The SHA-256 of the manifest that declares its inputs; it is in the evidence.
+    pub declaration: Sha256,
+    /// Its inputs, with what the target's environment binds to each.
+    pub inputs: BTreeMap<InputName, BindingFacts>,
+}
+
+/// What an environment binds to an input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingFacts {
+    /// The dataset; `None` when the environment binds none.
+    pub dataset: Option<DatasetName>,
+    /// The label of the dataset; `None` when nobody declared it.
+    pub label: Option<Label>,
+}

@@ -1,0 +1,32 @@
+//! Pipelines bind datasets there are in environments there are, and nothing else has inputs.
+//!
+//! Whether an environment may hold what is bound there is judged by the code that the gates use: see
+//! `engine::pipelines`.
+
+use super::Facts;
+use crate::diagnostic::Diagnostic;
+use crate::model::artifact::ArtifactKind;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (id, document) in &facts.repository.artifacts {
+        let inputs = &document.value.spec.inputs;
+        if id.kind != ArtifactKind::Pipeline && !inputs.is_empty() {
+            let message = format!("a {} has no inputs; only a pipeline reads data", id.kind);
+            let loc = document.key_at("/spec/inputs");
+            let problem = Diagnostic::error("inputs-without-pipeline", loc, message);
+            found.push(problem.hint("bind them in the manifest of the pipeline that makes it"));
+            continue;
+        }
+        for (input, bindings) in inputs {
+            let pointer = format!("/spec/inputs/{input}");
+            for (environment, dataset) in bindings {
+                let key = || document.entry(&pointer, environment);
+                found.extend(facts.environment(environment, key));
+                let value = || document.at(&format!("{pointer}/{environment}"));
+                found.extend(facts.dataset(dataset, value));
+            }
+        }
+    }
+    found
+}
