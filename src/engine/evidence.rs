@@ -13,6 +13,7 @@ use crate::engine::people::People;
 use crate::engine::pipelines;
 use crate::engine::record;
 use crate::engine::registrations::is_disowned;
+use crate::engine::sources::lineage_of;
 use crate::engine::witness::rests_on;
 use crate::engine::world::World;
 use serde::{Deserialize, Serialize};
@@ -350,6 +351,13 @@ impl Engine {
             lifters: acts::lifters(policies.all()),
             witnessed: witness_facts(world, promotion, policies),
             pipeline: pipelines::facts(world, promotion),
+            needs: pipelines::needed(
+                world.state(),
+                &world.people,
+                &world.targets,
+                promotion,
+                lineage_of(world, promotion),
+            ),
             version,
             target,
         })

@@ -1,27 +1,33 @@
 //! Facts about pipelines: what each environment binds to their inputs. The engine gathers them and an auditor gathers them
 //! again; `check` says of all pipelines at once what the gates would refuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::engine::evidence::Judged;
+use crate::engine::evidence::{Judged, marked_bad};
+use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::world::{World, targets};
 use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
-use crate::gate::pipelines::{BindingFacts, PipelineFacts};
+use crate::gate::pipelines::{BindingFacts, NeedFacts, PipelineFacts};
 use crate::manifest::artifact::{Artifact, ArtifactSpec};
 use crate::manifest::layout::ReleaseId;
+use crate::manifest::release::Release;
 use crate::manifest::repository::Repository;
 use crate::manifest::yaml::Document;
-use crate::model::artifact::{ArtifactId, ArtifactKind};
+use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 use crate::model::digest::Sha256;
 use crate::model::event::SourceKind;
-use crate::model::id::{DatasetName, EnvironmentName, InputName};
+use crate::model::id::{DatasetName, EnvironmentName, InputName, WorkspaceName};
 use crate::model::label::Label;
+use crate::model::lineage::{Base, Lineage};
 use crate::model::promotion::Promotion;
+use crate::model::workspace::Slot;
 use crate::plan::desired::Target;
+use crate::plan::needs::needs;
+use crate::plan::state::State;
 
 /// What is known of the pipeline that a promotion brings; `None` for other artifacts, and when its manifest is not there.
 #[must_use]
@@ -44,6 +50,44 @@ pub fn facts(world: &World, promotion: &Promotion) -> Option<PipelineFacts> {
 /// The SHA-256 of the manifest that declares an artifact.
 pub(crate) fn declaration(document: &Document<Artifact>) -> Sha256 {
     Sha256::of(document.source.text.as_bytes())
+}
+
+/// What a version needs in the environment of its promotion, and where that is.
+#[must_use]
+pub(crate) fn needed(
+    state: &State,
+    people: &People,
+    targets: &BTreeMap<WorkspaceName, Target>,
+    promotion: &Promotion,
+    lineage: Option<&Lineage>,
+) -> Vec<NeedFacts> {
+    let need = |base: &Base| NeedFacts {
+        version: base.version.clone(),
+        digest: base.digest,
+        held: promoted_into(state, targets, &promotion.environment, base),
+        is_marked_bad: !marked_bad(state, people, base.digest).is_empty(),
+    };
+    needs(&promotion.slot.artifact, lineage).map(need).collect()
+}
+
+/// The workspaces of an environment that a version was promoted into, and not rolled back from.
+fn promoted_into(
+    state: &State,
+    targets: &BTreeMap<WorkspaceName, Target>,
+    environment: &EnvironmentName,
+    base: &Base,
+) -> BTreeSet<WorkspaceName> {
+    let has = |name: &WorkspaceName| {
+        let slot = state.slot(&Slot {
+            workspace: name.clone(),
+            artifact: base.version.artifact.clone(),
+        });
+        slot.ever_held.contains(&base.digest) && !slot.abandoned.contains_key(&base.digest)
+    };
+    let of_environment = targets
+        .iter()
+        .filter(|(name, target)| target.facts.environment == *environment && has(name));
+    of_environment.map(|(name, _)| name.clone()).collect()
 }
 
 /// The manifests of pipelines that facts were gathered from, and where they are kept in the evidence.
@@ -104,7 +148,48 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             }
         }
     }
+    found.extend(
+        manifests
+            .releases
+            .values()
+            .flat_map(|release| unreleased(manifests, release)),
+    );
     found
+}
+
+/// What a released version needs and nobody asks for there, in any version. It may have been there before, so this only
+/// warns; the gate `dependencies` knows.
+fn unreleased(manifests: &Repository, release: &Document<Release>) -> Vec<Diagnostic> {
+    let spec = &release.value.spec;
+    let id = VersionId {
+        artifact: spec.artifact.clone(),
+        version: spec.version.clone(),
+    };
+    let version = manifests.versions.get(&id);
+    let lineage = version.and_then(|version| version.document.value.spec.lineage.as_ref());
+    let is_missing = |base: &&Base| {
+        let id = ReleaseId {
+            environment: spec.environment.clone(),
+            artifact: base.version.artifact.clone(),
+        };
+        !manifests.releases.contains_key(&id)
+    };
+    let environment = &spec.environment;
+    let problem = |base: &Base| {
+        let needed = &base.version;
+        let message =
+            format!("`{id}` needs `{needed}`, and nothing asks for that in `{environment}`");
+        let problem = Diagnostic::warning(
+            "unreleased-dependency",
+            release.at("/spec/version"),
+            message,
+        );
+        problem.hint(format!("`promote request {needed} --to {environment}`"))
+    };
+    needs(&spec.artifact, lineage)
+        .filter(is_missing)
+        .map(problem)
+        .collect()
 }
 
 /// A pipeline in an environment.

@@ -4,7 +4,7 @@ use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
 use crate::gate::evidence::Evidence;
 use crate::gate::params::{NoParams, check as check_params, schema, validate};
-use crate::gate::pipelines::BindingFacts;
+use crate::gate::pipelines::{BindingFacts, SINCE};
 use crate::gate::{GateDef, and_list};
 use crate::model::id::InputName;
 use crate::model::promotion::Promotion;
@@ -43,7 +43,7 @@ other workspaces of the environment (`promote request … --workspace NAME`).
 ",
     is_invariant: true,
     is_overridable: false,
-    since: 4,
+    since: SINCE,
     schema: schema::<NoParams>,
     validate: validate::<NoParams>,
     check: |promotion, evidence, params| check_params(promotion, evidence, params, check),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::gate::evidence::Evidence;
 use crate::gate::policy::asked_gates;
 use crate::gate::{
-    GATES, GateDef, RULES_VERSION, approvals, bound_inputs, bypass, find, metric_threshold,
-    separation_of_duties, unknown_gate,
+    GATES, GateDef, RULES_VERSION, approvals, bound_inputs, bypass, dependencies, find,
+    metric_threshold, pipelines, separation_of_duties, unknown_gate,
 };
 use crate::manifest::policy::GateSpec;
 use crate::model::artifact::ArtifactKind;
@@ -41,9 +41,9 @@ pub fn decide_by(
 ) -> Decision {
     let asked = asked(promotion, evidence, policies);
     let needs_approvals = asks_approvals(&asked);
-    let invariants = GATES
-        .iter()
-        .filter(|gate| gate.is_invariant && gate.since <= rules && concerns(gate, promotion));
+    let invariants = GATES.iter().filter(|gate| {
+        gate.is_invariant && gate.since <= rules && concerns(gate, promotion, evidence)
+    });
     let mut results: Vec<GateResult> = invariants
         .map(|gate| check_invariant(gate, promotion, evidence, needs_approvals))
         .collect();
@@ -78,10 +78,14 @@ pub(super) fn asked<'a>(
     asked
 }
 
-/// Whether an invariant has anything to judge. Those about pipelines are not asked of other artifacts: an answer that can be
-/// no other would only hide those that matter.
-fn concerns(gate: &GateDef, promotion: &Promotion) -> bool {
-    gate.name != bound_inputs::NAME || promotion.slot.artifact.kind == ArtifactKind::Pipeline
+/// Whether an invariant has anything to judge. Those about pipelines are not asked of what has no part in one: an answer
+/// that can be no other would only hide those that matter.
+fn concerns(gate: &GateDef, promotion: &Promotion, evidence: &Evidence) -> bool {
+    match gate.name {
+        bound_inputs::NAME => promotion.slot.artifact.kind == ArtifactKind::Pipeline,
+        dependencies::NAME => !evidence.needs.is_empty(),
+        _ => true,
+    }
 }
 
 fn asks_approvals(asked: &[(&str, Value)]) -> bool {
@@ -111,7 +115,8 @@ fn check_asked(
     params: &Value,
 ) -> GateResult {
     let kind = promotion.slot.artifact.kind;
-    let is_unmeasured = rules >= 4 && name == metric_threshold::NAME && kind != ArtifactKind::Model;
+    let is_unmeasured =
+        rules >= pipelines::SINCE && name == metric_threshold::NAME && kind != ArtifactKind::Model;
     let verdict = match find(name) {
         // Before version 4, whoever measured models could promote nothing else.
         Some(_) if is_unmeasured => {

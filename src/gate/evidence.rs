@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::declassification::{Claim, Lowered, Owners, lowered};
-use crate::gate::pipelines::PipelineFacts;
+use crate::gate::pipelines::{NeedFacts, PipelineFacts};
 use crate::manifest::freeze::FreezeSpec;
 use crate::manifest::policy::{OverrideSpec, RollbackSpec};
 use crate::model::act::{Declassification, Heard, OfArtifact, OfPromotion, Override};
@@ -73,6 +73,9 @@ pub struct Evidence {
     /// What is known of the pipeline, when it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<PipelineFacts>,
+    /// What it needs in the target's environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<NeedFacts>,
 }
 
 /// What is known of the version.

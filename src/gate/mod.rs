@@ -76,6 +76,7 @@ gates! {
     bound_inputs,
     commit_signature,
     deny_list,
+    dependencies,
     edge,
     freeze_window,
     hold,

@@ -1,12 +1,16 @@
 //! What gates may know of pipelines: the part of the evidence that only pipelines and what they made have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::digest::Sha256;
-use crate::model::id::{DatasetName, InputName};
+use crate::model::artifact::VersionId;
+use crate::model::digest::{Sha256, TreeDigest};
+use crate::model::id::{DatasetName, InputName, WorkspaceName};
 use crate::model::label::Label;
+
+/// The version of the rules that these facts came with.
+pub const SINCE: u32 = 4;
 
 /// What is known of a pipeline that is to be promoted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,4 +30,18 @@ pub struct BindingFacts {
     pub dataset: Option<DatasetName>,
     /// The label of the dataset; `None` when nobody declared it.
     pub label: Option<Label>,
+}
+
+/// A version that has to be there first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NeedFacts {
+    /// The version.
+    pub version: VersionId,
+    /// Its digest.
+    pub digest: TreeDigest,
+    /// The workspaces of the target's environment that it was promoted into, and not rolled back from.
+    pub held: BTreeSet<WorkspaceName>,
+    /// Whether somebody marked it as bad.
+    pub is_marked_bad: bool,
 }

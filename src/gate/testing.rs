@@ -270,6 +270,7 @@ fn evidence() -> Evidence {
         bypass: None,
         lifters: names(&[]),
         pipeline: None,
+        needs: vec![],
     }
 }
 

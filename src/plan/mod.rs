@@ -2,4 +2,5 @@
 
 pub mod acts;
 pub mod desired;
+pub mod needs;
 pub mod state;

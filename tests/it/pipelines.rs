@@ -207,3 +207,96 @@ fn a_dataset_that_turns_out_to_be_of_production_stops_the_pipelines_that_read_it
     );
     organisation.as_person("ada", &["verify"]).expect_code(0);
 }
+
+const RUNTIME: &str = "wildlife/runtime/python@3.12.0";
+const COMPONENT: &str = "wildlife/component/prepare@1.0.0";
+
+/// What `--input` says of a version that [`register_code`] registered.
+#[track_caller]
+pub(crate) fn input(organisation: &Organisation, version: &str) -> String {
+    let folder = version.replace(['/', '@'], "-");
+    let from = organisation.path(&folder.replacen("wildlife", "code", 1));
+    let digest = organisation.as_person("dana", &["digest", from.to_str().unwrap()]);
+    format!("{version}={}", digest.expect_code(0).stdout.trim())
+}
+
+/// A runtime, a component in it and a pipeline of both, in dev.
+#[track_caller]
+fn with_parts() -> Organisation {
+    let organisation = Organisation::new();
+    let register = |kind, name, version, inputs: &[&str]| {
+        let place = ("dev", &*format!("# {kind} {name}\n"));
+        register_code(&organisation, (kind, name, version), place, inputs);
+    };
+    register("runtime", "python", "3.12.0", &["penguins-sample"]);
+    let runtime = input(&organisation, RUNTIME);
+    register("component", "prepare", "1.0.0", &[&runtime]);
+    let component = input(&organisation, COMPONENT);
+    register("pipeline", "train", "1.0.0", &[&component, &runtime]);
+    organisation
+}
+
+#[test]
+fn what_a_pipeline_needs_goes_first_and_until_then_it_waits() {
+    let organisation = with_parts();
+    organisation.request(PIPELINE, "qa").expect_code(0);
+    let release = "releases/qa/wildlife/pipeline/train.yaml";
+    let expected = [COMPONENT, RUNTIME].map(|needed| {
+        let message = format!("`{PIPELINE}` needs `{needed}`, and nothing asks for that in `qa`");
+        (
+            "unreleased-dependency".to_owned(),
+            release.to_owned(),
+            message,
+        )
+    });
+    assert_eq!(found(&organisation), expected);
+    let yes = |artifact: &str| {
+        let promotion = organisation.waiting("qa", artifact);
+        let approve = ["approve", &promotion, "--yes"];
+        organisation.as_person("rita", &approve).expect_code(0);
+    };
+    yes("train");
+    organisation.apply().expect_code(4);
+    let waits = serde_json::json!({ "gate": "dependencies", "needs": [
+        format!("`{COMPONENT}` to be promoted into `qa` first"),
+        format!("`{RUNTIME}` to be promoted into `qa` first"),
+    ], "verdict": "pending" });
+    let said = verdict(&organisation, (PIPELINE, "qa"), "dependencies");
+    assert_eq!(said, waits.to_string());
+    for (version, artifact) in [(COMPONENT, "prepare"), (RUNTIME, "python")] {
+        organisation.request(version, "qa").expect_code(0);
+        yes(artifact);
+    }
+    // One run, in the order of what needs what.
+    let promoted = organisation.as_person("ada", &["apply", "-o", "json"]);
+    let promoted = promoted.expect_code(0).json();
+    let slots = promoted["slots"].as_array().unwrap();
+    let promoted = slots.iter().filter(|slot| slot["status"] == "promoted");
+    let artifacts: Vec<&str> = promoted
+        .map(|slot| slot["slot"]["artifact"].as_str().unwrap())
+        .collect();
+    let order = ["runtime/python", "component/prepare", "pipeline/train"];
+    assert_eq!(artifacts, order.map(|name| format!("wildlife/{name}")));
+    assert_eq!(found(&organisation), []);
+    organisation.as_person("ada", &["verify"]).expect_code(0);
+}
+
+#[test]
+fn a_pipeline_does_not_go_up_with_a_part_that_is_bad() {
+    let organisation = with_parts();
+    for version in [RUNTIME, COMPONENT] {
+        promote(&organisation, (version, "qa"), &["rita"]);
+    }
+    let digest = input(&organisation, RUNTIME);
+    let digest = digest.split_once('=').unwrap().1;
+    let mark = ["mark-bad", digest, "--reason", "a hole in it", "--yes"];
+    organisation.as_person("rita", &mark).expect_code(0);
+    organisation.request(PIPELINE, "qa").expect_code(0);
+    organisation.apply().expect_code(3);
+    let said = verdict(&organisation, (PIPELINE, "qa"), "dependencies");
+    let expected = format!(
+        r#"{{"gate":"dependencies","reasons":["it needs `{RUNTIME}`, which is marked as bad"],"verdict":"deny"}}"#
+    );
+    assert_eq!(said, expected);
+    organisation.as_person("ada", &["verify"]).expect_code(0);
+}

@@ -1,12 +1,14 @@
 //! Facts about pipelines, gathered again from the manifests that were kept and from the files that were in force.
 
+use std::collections::BTreeMap;
+
 use crate::engine::audit::Auditor;
 use crate::engine::audit::decision::{Reasons, demand};
 use crate::engine::evidence::Inputs;
-use crate::engine::pipelines::bindings;
+use crate::engine::pipelines::{bindings, needed};
 use crate::engine::record;
 use crate::flow::closure::highest;
-use crate::gate::pipelines::PipelineFacts;
+use crate::gate::pipelines::{PipelineFacts, SINCE};
 use crate::manifest::artifact::{Artifact, ArtifactSpec};
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::parse_manifest;
@@ -36,6 +38,29 @@ impl Auditor<'_> {
             &mut reasons,
             expected == inputs.evidence.pipeline,
             "what the pipeline reads is misstated",
+        );
+        reasons.extend(self.check_needs(inputs));
+        reasons
+    }
+
+    /// What the version needs is what its lineage names, and it is where the ledger says.
+    fn check_needs(&self, inputs: &Inputs) -> Reasons {
+        let (version, promotion) = (&inputs.evidence.version, &inputs.promotion);
+        let manifest = self.manifest_of(&version.id, version.manifest);
+        let lineage = manifest
+            .as_ref()
+            .and_then(|manifest| manifest.lineage.as_ref());
+        let nothing = BTreeMap::new();
+        let targets = self
+            .governed
+            .last()
+            .map_or(&nothing, |governed| &governed.workspaces);
+        let needed = needed(&self.state, &self.people, targets, promotion, lineage);
+        let mut reasons = Reasons::new();
+        demand(
+            &mut reasons,
+            inputs.rules_version < SINCE || needed == inputs.evidence.needs,
+            "what the version needs is misstated",
         );
         reasons
     }

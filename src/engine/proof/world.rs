@@ -347,6 +347,7 @@ impl World {
             bypass: None,
             lifters: BTreeSet::new(),
             pipeline: None,
+            needs: Vec::new(),
             target,
         }
     }
