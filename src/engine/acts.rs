@@ -136,7 +136,10 @@ pub fn owner(people: &People, topology: &TopologySpec, tag: &Tag) -> Option<Owne
 pub fn lifters<'a>(policies: impl Iterator<Item = &'a PolicySpec>) -> BTreeSet<GroupName> {
     let mut groups = BTreeSet::new();
     for policy in policies {
-        let asked = policy.gates.iter().flat_map(asked_groups);
+        let asked = policy
+            .gate_lists()
+            .flat_map(|(_, gates)| gates)
+            .flat_map(asked_groups);
         let back = policy.rollback.iter().flat_map(|spec| spec.quorum.keys());
         let bypass = policy.bypass.iter().flat_map(|spec| spec.quorum.keys());
         groups.extend(asked.chain(back.chain(bypass).cloned()));

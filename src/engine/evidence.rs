@@ -13,7 +13,6 @@ use crate::engine::people::People;
 use crate::engine::pipelines;
 use crate::engine::record;
 use crate::engine::registrations::is_disowned;
-use crate::engine::sources::lineage_of;
 use crate::engine::witness::rests_on;
 use crate::engine::world::World;
 use serde::{Deserialize, Serialize};
@@ -47,11 +46,15 @@ use crate::plan::state::State;
 pub struct Policies {
     in_force: Option<(Sha256, PolicySpec)>,
     before: Option<(Sha256, PolicySpec)>,
+    /// Whether a pipeline made the version where it is to be released.
+    is_retrained: bool,
 }
 
 impl Policies {
     fn gates(&self) -> Vec<&[GateSpec]> {
-        self.all().map(|policy| policy.gates.as_slice()).collect()
+        self.all()
+            .map(|policy| policy.gates_of(self.is_retrained))
+            .collect()
     }
 
     fn all(&self) -> impl Iterator<Item = &PolicySpec> {
@@ -85,6 +88,13 @@ pub(crate) fn stricter<'a>(
         joined.during_freeze &= other.during_freeze;
         joined
     })
+}
+
+/// Whether all of some policies say by which gates a model is let in that was made in their environment.
+pub(crate) fn is_foreseen<'a>(mut policies: impl Iterator<Item = &'a PolicySpec>) -> bool {
+    let first = policies.next();
+    first.is_some_and(|first| first.retrain.is_some())
+        && policies.all(|policy| policy.retrain.is_some())
 }
 
 /// A promotion with the facts and what the gates say of them.
@@ -183,13 +193,16 @@ impl Engine {
     /// When facts cannot be read.
     pub fn judge(&self, world: &World, promotion: Promotion) -> Result<Judged, EngineError> {
         let release_path = path_of_release(&promotion.environment, &promotion.slot.artifact);
-        let policies = self.policies(world, &promotion.environment, &release_path)?;
+        let mut policies = self.policies(world, &promotion.environment, &release_path)?;
+        let retrain = pipelines::retrained(world, &promotion, is_foreseen(policies.all()));
+        policies.is_retrained = retrain.is_some();
         let release = ReleaseFiles::read(world, &release_path)?;
         let asked = (release_path.as_str(), &release);
         let mut evidence = self.evidence(world, &promotion, &policies, asked)?;
         let (attestations, bundles) =
             attestations::observe(world, &evidence.version.id, promotion.digest)?;
         evidence.attestations = attestations;
+        evidence.retrain = retrain;
         let decision = decide(&promotion, &evidence, &policies.gates());
         let policy_files = policies.files();
         let policies = policies
@@ -231,7 +244,11 @@ impl Engine {
             Some(adoption) => self.policy_of(adoption, environment)?,
             None => None,
         };
-        Ok(Policies { in_force, before })
+        Ok(Policies {
+            in_force,
+            before,
+            is_retrained: false,
+        })
     }
 
     /// The adoption that was in force when the release was committed, if another is in force now.
@@ -351,13 +368,8 @@ impl Engine {
             lifters: acts::lifters(policies.all()),
             witnessed: witness_facts(world, promotion, policies),
             pipeline: pipelines::facts(world, promotion),
-            needs: pipelines::needed(
-                world.state(),
-                &world.people,
-                &world.targets,
-                promotion,
-                lineage_of(world, promotion),
-            ),
+            retrain: None,
+            needs: pipelines::needs_of(world, promotion),
             version,
             target,
         })

@@ -8,11 +8,12 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::evidence::{Judged, marked_bad};
 use crate::engine::people::People;
 use crate::engine::record;
+use crate::engine::sources::lineage_of;
 use crate::engine::world::{World, targets};
 use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
-use crate::gate::pipelines::{BindingFacts, NeedFacts, PipelineFacts};
-use crate::manifest::artifact::{Artifact, ArtifactSpec};
+use crate::gate::pipelines::{BindingFacts, MadeByFacts, NeedFacts, PipelineFacts, RetrainFacts};
+use crate::manifest::artifact::{Artifact, ArtifactSpec, PromotionMode};
 use crate::manifest::layout::ReleaseId;
 use crate::manifest::release::Release;
 use crate::manifest::repository::Repository;
@@ -23,7 +24,7 @@ use crate::model::event::SourceKind;
 use crate::model::id::{DatasetName, EnvironmentName, InputName, WorkspaceName};
 use crate::model::label::Label;
 use crate::model::lineage::{Base, Lineage};
-use crate::model::promotion::Promotion;
+use crate::model::promotion::{Direction, Promotion};
 use crate::model::workspace::Slot;
 use crate::plan::desired::Target;
 use crate::plan::needs::needs;
@@ -37,14 +38,100 @@ pub fn facts(world: &World, promotion: &Promotion) -> Option<PipelineFacts> {
         return None;
     }
     let document = world.manifests.artifacts.get(artifact)?;
-    let label = |name: &DatasetName| {
-        let dataset = world.manifests.datasets.get(name)?;
-        Some(dataset.value.spec.label.clone())
-    };
+    let label = |name: &DatasetName| label_of(world, name);
     Some(PipelineFacts {
         declaration: declaration(document),
         inputs: bindings(&document.value.spec, &promotion.environment, &label),
     })
+}
+
+/// What is known of how a model was made; `None` unless it is to be released where a pipeline made it.
+#[must_use]
+pub fn retrained(world: &World, promotion: &Promotion, is_foreseen: bool) -> Option<RetrainFacts> {
+    let made = Made {
+        state: world.state(),
+        targets: &world.targets,
+        promotion,
+        lineage: lineage_of(world, promotion)?,
+        is_foreseen,
+        label: &|name| label_of(world, name),
+    };
+    made.facts(&mut |pipeline| {
+        let document = world.manifests.artifacts.get(&pipeline.artifact)?;
+        Some((declaration(document), document.value.spec.clone()))
+    })
+}
+
+fn label_of(world: &World, dataset: &DatasetName) -> Option<Label> {
+    let dataset = world.manifests.datasets.get(dataset)?;
+    Some(dataset.value.spec.label.clone())
+}
+
+/// A version, and what is known of where it was made.
+pub(crate) struct Made<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) targets: &'a BTreeMap<WorkspaceName, Target>,
+    pub(crate) promotion: &'a Promotion,
+    pub(crate) lineage: &'a Lineage,
+    pub(crate) is_foreseen: bool,
+    pub(crate) label: &'a dyn Fn(&DatasetName) -> Option<Label>,
+}
+
+impl Made<'_> {
+    /// What is known of the pipelines that made it; `None` unless it is a model that is to be released where it was made,
+    /// and names one. `declared` finds the manifest of a pipeline, and its SHA-256.
+    pub(crate) fn facts(
+        &self,
+        declared: &mut dyn FnMut(&VersionId) -> Option<(Sha256, ArtifactSpec)>,
+    ) -> Option<RetrainFacts> {
+        let promotion = self.promotion;
+        let is_made_here = promotion.direction == Direction::Forward
+            && promotion.from.as_ref() == Some(&promotion.slot.workspace)
+            && promotion.slot.artifact.kind == ArtifactKind::Model;
+        let bases = self.lineage.bases.iter();
+        let pipelines: Vec<MadeByFacts> = bases
+            .filter(|base| is_made_here && base.version.artifact.kind == ArtifactKind::Pipeline)
+            .map(|base| self.made_by(base, declared(&base.version).as_ref()))
+            .collect();
+        (!pipelines.is_empty()).then(|| RetrainFacts {
+            is_foreseen: self.is_foreseen,
+            has_unknown_data: !self.lineage.unknown.is_empty(),
+            read: self.lineage.datasets.iter().cloned().collect(),
+            pipelines,
+        })
+    }
+
+    fn made_by(&self, base: &Base, declared: Option<&(Sha256, ArtifactSpec)>) -> MadeByFacts {
+        let environment = &self.promotion.environment;
+        let spec = declared.map(|(_, spec)| spec);
+        let holds_now = |name: &WorkspaceName, target: &Target| {
+            let held = self.state.slot(&slot_of(name, base)).held;
+            target.facts.environment == *environment
+                && held.is_some_and(|held| held.digest == base.digest)
+        };
+        let held = self
+            .targets
+            .iter()
+            .filter(|(name, target)| holds_now(name, target));
+        MadeByFacts {
+            version: base.version.clone(),
+            digest: base.digest,
+            declaration: declared.map(|(sha256, _)| *sha256),
+            is_retrain: spec.and_then(|spec| spec.mode) == Some(PromotionMode::Retrain),
+            inputs: spec.map_or_else(BTreeMap::new, |spec| {
+                bindings(spec, environment, self.label)
+            }),
+            held: held.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
+/// The place of a version in a workspace.
+fn slot_of(workspace: &WorkspaceName, base: &Base) -> Slot {
+    Slot {
+        workspace: workspace.clone(),
+        artifact: base.version.artifact.clone(),
+    }
 }
 
 /// The SHA-256 of the manifest that declares an artifact.
@@ -70,6 +157,14 @@ pub(crate) fn needed(
     needs(&promotion.slot.artifact, lineage).map(need).collect()
 }
 
+/// The same of the version that a promotion brings, as of now.
+#[must_use]
+pub fn needs_of(world: &World, promotion: &Promotion) -> Vec<NeedFacts> {
+    let (state, people) = (world.state(), &world.people);
+    let lineage = lineage_of(world, promotion);
+    needed(state, people, &world.targets, promotion, lineage)
+}
+
 /// The workspaces of an environment that a version was promoted into, and not rolled back from.
 fn promoted_into(
     state: &State,
@@ -78,10 +173,7 @@ fn promoted_into(
     base: &Base,
 ) -> BTreeSet<WorkspaceName> {
     let has = |name: &WorkspaceName| {
-        let slot = state.slot(&Slot {
-            workspace: name.clone(),
-            artifact: base.version.artifact.clone(),
-        });
+        let slot = state.slot(&slot_of(name, base));
         slot.ever_held.contains(&base.digest) && !slot.abandoned.contains_key(&base.digest)
     };
     let of_environment = targets
@@ -92,15 +184,20 @@ fn promoted_into(
 
 /// The manifests of pipelines that facts were gathered from, and where they are kept in the evidence.
 pub(crate) fn evidence(world: &World, judged: &Judged) -> Vec<(String, Vec<u8>)> {
-    let artifact = &judged.promotion.slot.artifact;
-    let facts = judged.evidence.pipeline.iter();
-    let document = facts.filter_map(|_| world.manifests.artifacts.get(artifact));
+    let own = judged.evidence.pipeline.iter();
+    let own = own.map(|_| &judged.promotion.slot.artifact);
+    let retrain = judged.evidence.retrain.iter();
+    let made_by = retrain.flat_map(|facts| &facts.pipelines);
+    let made_by = made_by.map(|pipeline| &pipeline.version.artifact);
+    let documents = own
+        .chain(made_by)
+        .filter_map(|artifact| world.manifests.artifacts.get(artifact));
     let kept = |document: &Arc<Document<Artifact>>| {
         let path =
             record::evidence_path(declaration(document), SourceKind::Declaration.extension());
         (path, document.source.text.clone().into_bytes())
     };
-    document.map(kept).collect()
+    documents.map(kept).collect()
 }
 
 /// The inputs of a pipeline, with what an environment binds to each.

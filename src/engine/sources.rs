@@ -1,6 +1,6 @@
 //! What a decision was made from, by digest: the list that its entry carries, and that an auditor makes again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::evidence::Inputs;
 use crate::engine::execute::version_of;
@@ -80,8 +80,12 @@ fn said(evidence: &Evidence, add: &mut dyn FnMut(SourceKind, Sha256)) {
     for bundle in evidence.attestations.iter().filter_map(|said| said.bundle) {
         add(SourceKind::Attestation, bundle);
     }
-    if let Some(pipeline) = &evidence.pipeline {
-        add(SourceKind::Declaration, pipeline.declaration);
+    let retrain = evidence.retrain.iter();
+    let made_by = retrain.flat_map(|facts| &facts.pipelines);
+    let declared = made_by.filter_map(|pipeline| pipeline.declaration);
+    let pipeline = evidence.pipeline.iter().map(|facts| facts.declaration);
+    for declaration in declared.chain(pipeline) {
+        add(SourceKind::Declaration, declaration);
     }
     let witnessed = evidence.witnessed.iter();
     for said in witnessed.flat_map(|facts| facts.witnesses.values().flatten()) {
@@ -113,8 +117,12 @@ fn governed(
     for freeze in inputs.evidence.freezes.keys() {
         add_file(SourceKind::Freeze, &path_of(&Place::Freeze(freeze.clone())));
     }
-    let pipeline = inputs.evidence.pipeline.iter();
-    let bound = pipeline.flat_map(|pipeline| pipeline.inputs.values());
+    let evidence = &inputs.evidence;
+    let retrain = evidence.retrain.iter();
+    let made_by = retrain.flat_map(|facts| &facts.pipelines);
+    let made_by = made_by.map(|pipeline| &pipeline.inputs);
+    let pipeline = evidence.pipeline.iter().map(|facts| &facts.inputs);
+    let bound = pipeline.chain(made_by).flat_map(BTreeMap::values);
     let bound = bound.filter_map(|binding| binding.dataset.as_ref());
     let read = lineage.iter().flat_map(|lineage| &lineage.datasets);
     for dataset in read.chain(bound) {

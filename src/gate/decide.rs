@@ -6,7 +6,7 @@ use crate::gate::evidence::Evidence;
 use crate::gate::policy::asked_gates;
 use crate::gate::{
     GATES, GateDef, RULES_VERSION, approvals, bound_inputs, bypass, dependencies, find,
-    metric_threshold, pipelines, separation_of_duties, unknown_gate,
+    metric_threshold, pipelines, retrained, separation_of_duties, unknown_gate,
 };
 use crate::manifest::policy::GateSpec;
 use crate::model::artifact::ArtifactKind;
@@ -84,6 +84,7 @@ fn concerns(gate: &GateDef, promotion: &Promotion, evidence: &Evidence) -> bool 
     match gate.name {
         bound_inputs::NAME => promotion.slot.artifact.kind == ArtifactKind::Pipeline,
         dependencies::NAME => !evidence.needs.is_empty(),
+        retrained::NAME => evidence.retrain.is_some(),
         _ => true,
     }
 }

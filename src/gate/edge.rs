@@ -15,7 +15,8 @@ pub static GATE: GateDef = GateDef {
     docs: "\
 ## What it does
 
-Asks whether the receiving workspace names the origin in `accepts`. A rollback may use the workspace's own copy.
+Asks whether the receiving workspace names the origin in `accepts`. A rollback may use the workspace's own copy. So may a
+model that a pipeline made in the workspace itself: the gate `retrained` judges that.
 
 It judges every promotion, listed in the policy or not, and takes no parameters.
 
@@ -51,6 +52,11 @@ fn check(promotion: &Promotion, evidence: &Evidence, _: &NoParams) -> Verdict {
     };
     if promotion.direction == Direction::Rollback && *origin == target.name {
         return Verdict::pass(format!("workspace `{origin}` uses its own copy"));
+    }
+    if *origin == target.name && evidence.retrain.is_some() {
+        return Verdict::pass(format!(
+            "it was made in workspace `{origin}` and crosses no edge; `retrained` judges how"
+        ));
     }
     match check_edge(origin, target) {
         Ok(()) => Verdict::pass(format!(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::declassification::{Claim, Lowered, Owners, lowered};
-use crate::gate::pipelines::{NeedFacts, PipelineFacts};
+use crate::gate::pipelines::{NeedFacts, PipelineFacts, RetrainFacts};
 use crate::manifest::freeze::FreezeSpec;
 use crate::manifest::policy::{OverrideSpec, RollbackSpec};
 use crate::model::act::{Declassification, Heard, OfArtifact, OfPromotion, Override};
@@ -76,6 +76,9 @@ pub struct Evidence {
     /// What it needs in the target's environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<NeedFacts>,
+    /// What is known of how it was made, when a pipeline made it in the target workspace itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrain: Option<RetrainFacts>,
 }
 
 /// What is known of the version.

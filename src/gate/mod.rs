@@ -85,6 +85,7 @@ gates! {
     metric_threshold,
     model_card,
     promoted_from,
+    retrained,
     review,
     rollout,
     separation_of_duties,

@@ -45,3 +45,35 @@ pub struct NeedFacts {
     /// Whether somebody marked it as bad.
     pub is_marked_bad: bool,
 }
+
+/// What is known of a model that was made in the workspace that it is to be released in, and says that a pipeline made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetrainFacts {
+    /// Whether every policy that judges says by which gates such a model is let in.
+    pub is_foreseen: bool,
+    /// Whether some of its data is of no dataset.
+    pub has_unknown_data: bool,
+    /// The datasets that its lineage names.
+    pub read: BTreeSet<DatasetName>,
+    /// The pipelines that its lineage names.
+    pub pipelines: Vec<MadeByFacts>,
+}
+
+/// A pipeline that made something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MadeByFacts {
+    /// Its version.
+    pub version: VersionId,
+    /// The digest that the lineage names.
+    pub digest: TreeDigest,
+    /// The SHA-256 of its manifest, which is in the evidence; `None` when there is none.
+    pub declaration: Option<Sha256>,
+    /// Whether the manifest says that it is retrained where it is released.
+    pub is_retrain: bool,
+    /// Its inputs, with what the target's environment binds to each.
+    pub inputs: BTreeMap<InputName, BindingFacts>,
+    /// The workspaces of the target's environment whose slot holds the version, by a promotion.
+    pub held: BTreeSet<WorkspaceName>,
+}

@@ -271,6 +271,7 @@ fn evidence() -> Evidence {
         lifters: names(&[]),
         pipeline: None,
         needs: vec![],
+        retrain: None,
     }
 }
 

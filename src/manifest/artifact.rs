@@ -31,6 +31,19 @@ pub struct ArtifactSpec {
     /// promoted with it; a run in an environment reads what is bound there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<InputName, BTreeMap<EnvironmentName, DatasetName>>,
+    /// How what a pipeline makes reaches an environment; `artifact` when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<PromotionMode>,
+}
+
+/// How what a pipeline makes reaches an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PromotionMode {
+    /// It is made once, and the same bytes go up.
+    Artifact,
+    /// The pipeline goes up, and makes it anew in each environment, of the data that is bound there.
+    Retrain,
 }
 
 /// How much harm a mistake can do.

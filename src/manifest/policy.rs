@@ -28,6 +28,37 @@ pub struct PolicySpec {
     /// Who may override gates in an emergency; nobody without it.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub bypass: Option<OverrideSpec>,
+    /// What is asked of a model that a pipeline made in this environment; without it, no such model is let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrain: Option<RetrainSpec>,
+}
+
+impl PolicySpec {
+    /// The gates that judge a promotion: its own for what was made in the environment, where the policy foresees that.
+    #[must_use]
+    pub fn gates_of(&self, is_retrained: bool) -> &[GateSpec] {
+        match &self.retrain {
+            Some(retrain) if is_retrained => &retrain.gates,
+            Some(_) | None => &self.gates,
+        }
+    }
+
+    /// All lists of gates, each with its place as a JSON pointer.
+    pub fn gate_lists(&self) -> impl Iterator<Item = (&'static str, &[GateSpec])> {
+        let retrain = self.retrain.iter();
+        let retrain = retrain.map(|retrain| ("/spec/retrain/gates", retrain.gates.as_slice()));
+        std::iter::once(("/spec/gates", self.gates.as_slice())).chain(retrain)
+    }
+}
+
+/// What is asked of a model that a pipeline made in the environment itself, of the data that is bound there. The pipeline
+/// came up by the gates of the policy; no environment before has held what it made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetrainSpec {
+    /// The gates, all of which must pass, instead of those of the policy.
+    #[schemars(length(max = 64))]
+    pub gates: Vec<GateSpec>,
 }
 
 /// A gate by name, with its parameters; the gate itself says which it takes.

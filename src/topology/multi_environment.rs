@@ -39,6 +39,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Diagnostic> {
     let mut found = forbid_production(repository, first);
     found.extend(demand_production(repository, environments.len() - 1, last));
     found.extend(check_approvers(repository));
+    found.extend(check_retrain(repository));
     found
 }
 
@@ -68,12 +69,46 @@ fn check_approvers(repository: &Repository) -> Vec<Diagnostic> {
         .collect()
 }
 
+/// What is made in an environment is let in by no more persons than what comes up to it.
+fn check_retrain(repository: &Repository) -> Vec<Diagnostic> {
+    let environments = repository.topology.value.spec.environments.iter();
+    let check = |environment| {
+        let own = approvers_of(repository, environment)?;
+        let retrain = own.policy.value.spec.retrain.as_ref()?;
+        let made = approvers_among(repository, environment, &retrain.gates)?;
+        own.gate?;
+        let Some(gate) = made.gate else {
+            let message = format!("`{environment}` asks nobody for approval of what is made there");
+            let loc = made.policy.key_at("/spec/retrain/gates");
+            let problem = Diagnostic::error("wider-approvers", loc, message);
+            return Some(problem.hint("add an `approvals` gate, as for what comes up to it"));
+        };
+        let (count, own_count) = (made.members.len(), own.members.len());
+        (count > own_count).then(|| {
+            let message = format!("{count} persons can approve what is made in `{environment}`, and only {own_count} what comes up to it");
+            let loc = made.policy.at(&format!("/spec/retrain/gates/{gate}/quorum"));
+            Diagnostic::error("wider-approvers", loc, message).hint("name a smaller group")
+        })
+    };
+    environments.filter_map(check).collect()
+}
+
 fn approvers_of<'a>(
     repository: &'a Repository,
     environment: &'a EnvironmentName,
 ) -> Option<Approvers<'a>> {
     let policy = repository.policies.get(environment)?;
-    let gates = policy.value.spec.gates.iter().enumerate();
+    approvers_among(repository, environment, &policy.value.spec.gates)
+}
+
+/// Who is asked by some gates of an environment's policy.
+fn approvers_among<'a>(
+    repository: &'a Repository,
+    environment: &'a EnvironmentName,
+    gates: &'a [GateSpec],
+) -> Option<Approvers<'a>> {
+    let policy = repository.policies.get(environment)?;
+    let gates = gates.iter().enumerate();
     let approvals = gates.filter(|(_, gate)| gate.gate == APPROVALS_GATE);
     let groups = &repository.trust_root.value.spec.groups;
     let mut approvers = Approvers {

@@ -43,6 +43,7 @@ mod readme;
 mod records;
 mod remembered;
 mod remotes;
+mod retrain;
 mod rust_text;
 mod scan;
 mod search;

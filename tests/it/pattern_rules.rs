@@ -173,6 +173,7 @@ fn environments_keep_production_data_where_it_belongs() {
     refuses(
         "multi-environment",
         r#"
+        policies/prod.yaml | ······- gate: approvals\n········quorum:\n··········risk: 1\n··········release-managers: 1\n | - | wider-approvers | =
         workspaces/dev.yaml | clearance: [internal] | clearance: [internal, production] | production-in-first-environment | =
         workspaces/dev.yaml | adapter: | accepts: [prod]\n  adapter: | backward-edge | =
         "#,

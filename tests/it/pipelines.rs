@@ -51,7 +51,7 @@ pub(crate) fn bind(organisation: &Organisation, lines: &str) {
 }
 
 /// The code, the place and the words of everything that `check` finds.
-fn found(organisation: &Organisation) -> Vec<(String, String, String)> {
+pub(crate) fn found(organisation: &Organisation) -> Vec<(String, String, String)> {
     let answer = organisation.as_person("dana", &["check", "-o", "json"]);
     let json = answer.json();
     let all = json["diagnostics"].as_array().unwrap();

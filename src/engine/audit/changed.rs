@@ -17,7 +17,7 @@ use crate::manifest::policy::GateSpec;
 use crate::model::event::{Judgement, SourceKind};
 use crate::plan::desired::Change;
 
-const VERSION: &str = "wildlife/model/penguin-species@1.0.0";
+pub(super) const VERSION: &str = "wildlife/model/penguin-species@1.0.0";
 
 /// What a change of these is not noticed by, for only Git has what they say.
 const ONLY_GIT_KNOWS: [&str; 5] = [
@@ -103,7 +103,7 @@ fn changes(document: &Value) -> Vec<(String, Vec<Value>)> {
     found
 }
 
-fn decided_from(world: &World, inputs: &Inputs) -> (Judgement, Vec<u8>) {
+pub(super) fn decided_from(world: &World, inputs: &Inputs) -> (Judgement, Vec<u8>) {
     let bytes = serde_json::to_vec(inputs).unwrap();
     let sha256 = Sha256::of(&bytes);
     let policies: Vec<&[GateSpec]> = inputs.policies.iter().map(Vec::as_slice).collect();
@@ -130,7 +130,7 @@ fn decided_from(world: &World, inputs: &Inputs) -> (Judgement, Vec<u8>) {
 }
 
 /// A version that bob and nobody else has approved for qa, with a dataset and metrics.
-fn approved() -> TestOrganisation {
+pub(super) fn approved() -> TestOrganisation {
     let organisation = TestOrganisation::with_ledger(LedgerAt::Directory);
     organisation.register("eve", VERSION, &Made::default());
     organisation.request("eve", VERSION, "qa");
@@ -138,7 +138,9 @@ fn approved() -> TestOrganisation {
     organisation
 }
 
-fn judged(engine: &mut crate::engine::Engine) -> (World, crate::engine::evidence::Judged) {
+pub(super) fn judged(
+    engine: &mut crate::engine::Engine,
+) -> (World, crate::engine::evidence::Judged) {
     let mut world = engine.observe().unwrap();
     // An adoption is recorded alone, so the rest comes with the next look.
     while !world.pending.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::acts;
 use crate::engine::audit::{Auditor, Replay};
 use crate::engine::evidence::{
-    Inputs, approvals, authors, card, held, lineage_gaps, marked_bad, stricter,
+    Inputs, approvals, authors, card, held, is_foreseen, lineage_gaps, marked_bad, stricter,
 };
 use crate::engine::execute::version_of;
 use crate::engine::record;
@@ -189,15 +189,20 @@ impl Auditor<'_> {
     /// what the facts have.
     fn are_adopted(&self, in_force: Option<&PolicySpec>, inputs: &Inputs) -> bool {
         let says = |policies: &[&PolicySpec]| {
-            let gates = policies.iter().map(|policy| &policy.gates);
+            let all = || policies.iter().copied();
+            let retrain = inputs.evidence.retrain.as_ref();
+            let gates = policies
+                .iter()
+                .map(|policy| policy.gates_of(retrain.is_some()));
             let rollback = match inputs.promotion.direction {
                 Direction::Rollback => {
                     stricter(policies.iter().map(|policy| policy.rollback.as_ref()))
                 }
                 Direction::Forward => None,
             };
-            let all = || policies.iter().copied();
-            gates.eq(&inputs.policies)
+            let foreseen = is_foreseen(all());
+            gates.eq(inputs.policies.iter().map(Vec::as_slice))
+                && retrain.is_none_or(|facts| facts.is_foreseen == foreseen)
                 && rollback == inputs.evidence.rollback
                 && acts::stricter_bypass(all()) == inputs.evidence.bypass
                 && acts::lifters(all()) == inputs.evidence.lifters

@@ -80,16 +80,17 @@ impl Auditor<'_> {
             return Reasons::new();
         };
         let adopted = self.state.adoptions.iter().zip(&self.governed);
+        let is_retrained = inputs.evidence.retrain.is_some();
         let pairs: Vec<_> = adopted
             .filter_map(|((_, adoption), governed)| {
                 let policy = governed.policies.get(environment)?;
-                Some((*adoption.files.get(&path)?, &policy.gates))
+                Some((*adoption.files.get(&path)?, policy.gates_of(is_retrained)))
             })
             .collect();
         let is_adopted = |(file, gates): (&Sha256, &Vec<_>)| {
             pairs
                 .iter()
-                .any(|(known, of_file)| known == file && *of_file == gates)
+                .any(|(known, of_file)| known == file && *of_file == gates.as_slice())
         };
         let mut reasons = Reasons::new();
         let named = inputs.policy_files.iter().zip(&inputs.policies);

@@ -348,6 +348,7 @@ impl World {
             lifters: BTreeSet::new(),
             pipeline: None,
             needs: Vec::new(),
+            retrain: None,
             target,
         }
     }

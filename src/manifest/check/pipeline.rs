@@ -18,6 +18,15 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
             found.push(problem.hint("bind them in the manifest of the pipeline that makes it"));
             continue;
         }
+        if id.kind != ArtifactKind::Pipeline && document.value.spec.mode.is_some() {
+            let message = format!("a {} has no mode; only a pipeline makes anything", id.kind);
+            let problem = Diagnostic::error(
+                "mode-without-pipeline",
+                document.key_at("/spec/mode"),
+                message,
+            );
+            found.push(problem.hint("declare it in the manifest of the pipeline that makes it"));
+        }
         for (input, bindings) in inputs {
             let pointer = format!("/spec/inputs/{input}");
             for (environment, dataset) in bindings {

@@ -194,7 +194,10 @@ fn of_policy(world: &World, environment: &EnvironmentName, policy: &PolicySpec) 
     let environment = || environment.clone();
     // Several gates may ask the same group; the largest number is what it takes to pass them all.
     let mut asked: BTreeMap<GroupName, u32> = BTreeMap::new();
-    for (group, needed) in approvals::quorums(&policy.gates).into_iter().flatten() {
+    let quorums = policy
+        .gate_lists()
+        .map(|(_, gates)| approvals::quorums(gates));
+    for (group, needed) in quorums.flatten().flatten() {
         let most = asked.entry(group).or_insert(needed);
         *most = needed.max(*most);
     }

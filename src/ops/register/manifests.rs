@@ -74,6 +74,7 @@ fn artifact_manifest(request: &RegisterRequest, new: &NewArtifact) -> Result<Vec
         },
         spec: ArtifactSpec {
             inputs: BTreeMap::new(),
+            mode: None,
             project: artifact.project.clone(),
             owner: new.owner.clone(),
             purpose: new.purpose.clone(),
