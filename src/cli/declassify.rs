@@ -7,17 +7,19 @@ use crate::error::Result;
 use crate::model::id::WorkspaceName;
 use crate::model::label::Tag;
 use crate::model::period::Period;
-use crate::ops::act::What;
+use crate::ops::act::{Declassified, What};
 use crate::ui::Terminal;
 
-/// Sign that one version may enter one workspace that is not cleared for its data
+/// Sign that one version, or one snapshot of data, may enter one workspace that is not cleared for it
 ///
-/// Counts once enough owners of each tag have signed; who made the version does not count. It is about these bytes and this
-/// workspace alone, and ends when it expires or when anything behind the version is labelled otherwise.
+/// Counts once enough owners of each tag have signed; who made it does not count. It is about these bytes and this workspace
+/// alone, and ends when it expires or when anything behind them is labelled otherwise. What is made in the workspace from a
+/// snapshot, such as a masked one, does not carry the tags that were let through of it, for as long as that holds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The version, such as `wildlife/penguin-species@1.0.0`
-    version: String,
+    /// The version, such as `wildlife/penguin-species@1.0.0`, or the snapshot, such as `penguins/2026-06-masked`
+    #[arg(value_name = "VERSION|SNAPSHOT")]
+    of: String,
 
     /// The workspace
     #[arg(long = "into", value_name = "WORKSPACE")]
@@ -42,7 +44,10 @@ pub(crate) struct Args {
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
     let what = What::Declassify {
-        version: names::version(&args.version)?,
+        of: match args.of.parse() {
+            Ok(id) if !args.of.contains('@') => Declassified::Snapshot(id),
+            Ok(_) | Err(_) => Declassified::Version(names::version(&args.of)?),
+        },
         workspace: args.workspace.clone(),
         tags: args.tags.iter().cloned().collect(),
         validity: args.validity,

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::flow::closure::highest;
 use crate::git::snapshot::Entry;
+use crate::manifest::dataset::DatasetSpec;
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::Content;
 use crate::manifest::repository::Repository;
@@ -60,14 +61,41 @@ impl Engine {
                     let Some(Content::Dataset(earlier)) = &file.content else {
                         continue;
                     };
-                    let now = &document.value.spec.label;
-                    let labels = [&earlier.value.spec.label, now];
-                    if let Some(label) = highest(labels.into_iter()).filter(|label| label != now) {
-                        Arc::make_mut(document).value.spec.label = label;
+                    let mut spec = document.value.spec.clone();
+                    raise(&mut spec, &earlier.value.spec);
+                    if spec != document.value.spec {
+                        Arc::make_mut(document).value.spec = spec;
                     }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Raises a dataset to all that it was: its label, and what its snapshots carry and come from. A snapshot that is no longer
+/// declared still is what it was; one whose name was given to other bytes is these now, and whatever read the old ones reads
+/// what nobody declares.
+pub(crate) fn raise(now: &mut DatasetSpec, earlier: &DatasetSpec) {
+    if let Some(label) = highest([&earlier.label, &now.label].into_iter()) {
+        now.label = label;
+    }
+    for (name, before) in &earlier.snapshots {
+        let Some(snapshot) = now.snapshots.get_mut(name) else {
+            now.snapshots.insert(name.clone(), before.clone());
+            continue;
+        };
+        if snapshot.digest != before.digest {
+            continue;
+        }
+        snapshot
+            .derived_from
+            .extend(before.derived_from.iter().cloned());
+        let labels = snapshot.label.iter().chain(&before.label);
+        snapshot.label = highest(labels);
+        if snapshot.made_by != before.made_by {
+            // Then it is not known who made it, and nobody lets anything of it through.
+            snapshot.made_by = None;
+        }
     }
 }

@@ -515,7 +515,7 @@ pub(crate) fn lineage_gaps(
     }
     let unclaimed = lineage.unknown.iter();
     gaps.extend(unclaimed.map(|address| format!("`{address}` is of no dataset")));
-    let unknown = lineage.datasets.iter().filter(|name| !is_declared(name));
+    let unknown = lineage.read().filter(|name| !is_declared(name));
     gaps.extend(unknown.map(|name| format!("dataset `{name}` is not declared")));
     let bases = lineage
         .bases

@@ -28,6 +28,7 @@ pub mod recover;
 pub mod registrations;
 pub mod requests;
 pub mod rules;
+pub mod snapshots;
 pub mod sources;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::evidence::{Judged, marked_bad};
 use crate::engine::people::People;
 use crate::engine::record;
+use crate::engine::snapshots::{Leave, of_repository};
 use crate::engine::sources::lineage_of;
 use crate::engine::world::{World, targets};
 use crate::flow::declassification::Lowered;
@@ -25,6 +26,7 @@ use crate::model::id::{DatasetName, EnvironmentName, InputName, WorkspaceName};
 use crate::model::label::Label;
 use crate::model::lineage::{Base, Lineage};
 use crate::model::promotion::{Direction, Promotion};
+use crate::model::snapshot::DataRef;
 use crate::model::workspace::Slot;
 use crate::plan::desired::Target;
 use crate::plan::needs::needs;
@@ -38,7 +40,7 @@ pub fn facts(world: &World, promotion: &Promotion) -> Option<PipelineFacts> {
         return None;
     }
     let document = world.manifests.artifacts.get(artifact)?;
-    let label = |name: &DatasetName| label_of(world, name);
+    let label = |data: &DataRef| label_of(world, promotion, data);
     Some(PipelineFacts {
         declaration: declaration(document),
         inputs: bindings(&document.value.spec, &promotion.environment, &label),
@@ -54,7 +56,7 @@ pub fn retrained(world: &World, promotion: &Promotion, is_foreseen: bool) -> Opt
         promotion,
         lineage: lineage_of(world, promotion)?,
         is_foreseen,
-        label: &|name| label_of(world, name),
+        label: &|data| label_of(world, promotion, data),
     };
     made.facts(&mut |pipeline| {
         let document = world.manifests.artifacts.get(&pipeline.artifact)?;
@@ -62,9 +64,11 @@ pub fn retrained(world: &World, promotion: &Promotion, is_foreseen: bool) -> Opt
     })
 }
 
-fn label_of(world: &World, dataset: &DatasetName) -> Option<Label> {
-    let dataset = world.manifests.datasets.get(dataset)?;
-    Some(dataset.value.spec.label.clone())
+/// The label of data as it counts in the workspace that a promotion is to.
+fn label_of(world: &World, promotion: &Promotion, data: &DataRef) -> Option<Label> {
+    let snapshots = of_repository(&world.manifests)?;
+    let target = world.workspace(&promotion.slot.workspace)?;
+    Leave::of(world).label(&snapshots, data, target)
 }
 
 /// A version, and what is known of where it was made.
@@ -74,7 +78,7 @@ pub(crate) struct Made<'a> {
     pub(crate) promotion: &'a Promotion,
     pub(crate) lineage: &'a Lineage,
     pub(crate) is_foreseen: bool,
-    pub(crate) label: &'a dyn Fn(&DatasetName) -> Option<Label>,
+    pub(crate) label: &'a dyn Fn(&DataRef) -> Option<Label>,
 }
 
 impl Made<'_> {
@@ -93,10 +97,13 @@ impl Made<'_> {
             .filter(|base| is_made_here && base.version.artifact.kind == ArtifactKind::Pipeline)
             .map(|base| self.made_by(base, declared(&base.version).as_ref()))
             .collect();
+        let datasets = self.lineage.datasets.iter().cloned().map(DataRef::Dataset);
+        let snapshots = self.lineage.snapshots.iter();
+        let snapshots = snapshots.map(|read| DataRef::Snapshot(read.snapshot.clone()));
         (!pipelines.is_empty()).then(|| RetrainFacts {
             is_foreseen: self.is_foreseen,
             has_unknown_data: !self.lineage.unknown.is_empty(),
-            read: self.lineage.datasets.iter().cloned().collect(),
+            read: datasets.chain(snapshots).collect(),
             pipelines,
         })
     }
@@ -205,9 +212,9 @@ pub(crate) fn evidence(world: &World, judged: &Judged) -> Vec<(String, Vec<u8>)>
 pub(crate) fn bindings(
     spec: &ArtifactSpec,
     environment: &EnvironmentName,
-    label: &dyn Fn(&DatasetName) -> Option<Label>,
+    label: &dyn Fn(&DataRef) -> Option<Label>,
 ) -> BTreeMap<InputName, BindingFacts> {
-    let binding = |bound: &BTreeMap<EnvironmentName, DatasetName>| {
+    let binding = |bound: &BTreeMap<EnvironmentName, DataRef>| {
         let dataset = bound.get(environment);
         BindingFacts {
             label: dataset.and_then(label),
@@ -239,7 +246,9 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
                     environment,
                 };
                 found.extend(match bound.get(environment) {
-                    Some(dataset) => place.uncleared(&targets, input, dataset),
+                    Some(DataRef::Dataset(dataset)) => place.uncleared(&targets, input, dataset),
+                    // What its owners let through only the ledger knows.
+                    Some(DataRef::Snapshot(_)) => None,
                     None => place.unbound(input),
                 });
             }
@@ -325,7 +334,7 @@ impl Place<'_> {
         dataset: &DatasetName,
     ) -> Option<Diagnostic> {
         let environment = self.environment;
-        let label = &self.manifests.datasets.get(dataset)?.value.spec.label;
+        let label = &of_repository(self.manifests)?.label(&DataRef::Dataset(dataset.clone()));
         let release = self.manifests.releases.get(&self.release());
         let named = release.map(|release| &release.value.spec.workspaces);
         let is_meant = |target: &&&Target| {

@@ -15,7 +15,8 @@ use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::pending::Pending;
 use crate::engine::people::{People, Signer};
 use crate::engine::record;
-use crate::engine::world::World;
+use crate::engine::snapshots::{Leave, of_repository};
+use crate::engine::world::{World, workspace_facts};
 use crate::flow::closure::{Basis, Explained, Labels, Registration};
 use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
@@ -30,6 +31,7 @@ use crate::model::digest::{FileList, Sha256};
 use crate::model::event::{Event, Registration as Registered, SignatureRef};
 use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label};
+use crate::model::snapshot::DataRef;
 use crate::plan::state::State;
 
 /// What came of looking at all versions.
@@ -90,7 +92,13 @@ pub fn register(
     let manifests = &*manifests;
     let mut known = known_versions(book, manifests, hashes, people, pending.state())?;
     let fresh = add_fresh(head, manifests, hashes, people, pending.state(), &mut known)?;
-    let mut labels = compute(manifests, &known);
+    let leave = Leave {
+        state: pending.state(),
+        people,
+        topology: &manifests.topology.value.spec,
+        now: pending.now(),
+    };
+    let mut labels = compute(manifests, leave, &known);
     if fresh.is_empty() {
         return Ok(Outcome { labels, refused });
     }
@@ -102,7 +110,7 @@ pub fn register(
             .map_or(0, |known| known.label.tags().len());
         version.order = NEW.saturating_sub(u64::try_from(tags).unwrap_or(0));
     }
-    labels = compute(manifests, &known);
+    labels = compute(manifests, leave, &known);
     for fresh in fresh {
         record_fresh(head, manifests, &labels, fresh, pending)?;
     }
@@ -134,7 +142,7 @@ pub fn preview(
     };
     // The manifest does not exist yet; no manifest hashes to this.
     known.insert((id.clone(), Sha256::of(b"")), version);
-    let labels = compute(&world.manifests, &known);
+    let labels = compute(&world.manifests, Leave::of(world), &known);
     let explained = labels.get(spec.digest).cloned();
     explained.ok_or_else(|| EngineError::Internal(format!("`{id}` has no label")))
 }
@@ -299,16 +307,22 @@ fn producers(
     Ok(pairs.map(verify).collect())
 }
 
-fn compute(manifests: &Repository, known: &BTreeMap<(VersionId, Sha256), Known<'_>>) -> Labels {
+fn compute(
+    manifests: &Repository,
+    leave: Leave<'_>,
+    known: &BTreeMap<(VersionId, Sha256), Known<'_>>,
+) -> Labels {
     let topology = &manifests.topology.value.spec;
-    let datasets: BTreeMap<DatasetName, Label> = manifests
-        .datasets
-        .iter()
-        .map(|(name, document)| (name.clone(), document.value.spec.label.clone()))
-        .collect();
-    let Some(top) = Label::new(topology.tags.keys().cloned()) else {
+    let (Some(top), Some(snapshots)) = (
+        Label::new(topology.tags.keys().cloned()),
+        of_repository(manifests),
+    ) else {
         return Labels::default();
     };
+    let whole = |name: &DatasetName| snapshots.label(&DataRef::Dataset(name.clone()));
+    let names = manifests.datasets.keys();
+    let datasets: BTreeMap<DatasetName, Label> =
+        names.map(|name| (name.clone(), whole(name))).collect();
     let common_files: BTreeSet<Sha256> = topology.common_files.iter().copied().collect();
     let clearances: BTreeMap<_, &Clearance> = manifests
         .workspaces
@@ -322,6 +336,7 @@ fn compute(manifests: &Repository, known: &BTreeMap<(VersionId, Sha256), Known<'
             digest: version.spec.digest,
             files: version.files.clone(),
             lineage: version.spec.lineage.as_ref(),
+            snapshots: leave.labels_of(manifests, (&snapshots, &top), &version.spec),
             is_signed: version.is_signed,
             clearance: clearances.get(&version.spec.workspace).copied(),
             recorded: version.recorded.as_ref(),
@@ -356,7 +371,7 @@ fn record_fresh(
     let Some(workspace) = manifests.workspaces.get(&spec.workspace) else {
         return Ok(());
     };
-    let facts = crate::engine::world::workspace_facts(&spec.workspace, &workspace.value.spec);
+    let facts = workspace_facts(&spec.workspace, &workspace.value.spec);
     let text = version.document.source.text.as_bytes();
     let manifest = Sha256::of(text);
     pending.add_evidence(record::evidence_path(manifest, "yaml"), text.to_vec());

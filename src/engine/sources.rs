@@ -11,6 +11,7 @@ use crate::model::digest::{Sha256, TreeDigest, TreePath};
 use crate::model::event::{Source, SourceKind};
 use crate::model::lineage::Lineage;
 use crate::model::promotion::Promotion;
+use crate::model::snapshot::DataRef;
 use crate::plan::state::State;
 
 /// The most sources that an entry names. An entry has at most 65,535 bytes, and anybody known may say something about a
@@ -124,7 +125,8 @@ fn governed(
     let pipeline = evidence.pipeline.iter().map(|facts| &facts.inputs);
     let bound = pipeline.chain(made_by).flat_map(BTreeMap::values);
     let bound = bound.filter_map(|binding| binding.dataset.as_ref());
-    let read = lineage.iter().flat_map(|lineage| &lineage.datasets);
+    let bound = bound.map(DataRef::dataset);
+    let read = lineage.into_iter().flat_map(Lineage::read);
     for dataset in read.chain(bound) {
         add_file(
             SourceKind::Dataset,

@@ -14,6 +14,7 @@ use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label, Tag};
 use crate::model::lineage::{Base, Lineage};
 use crate::model::planted::planted;
+use crate::model::snapshot::SnapshotId;
 
 /// One registration of a digest. The same digest may have several, under several names.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Registration<'a> {
     pub files: Vec<Sha256>,
     /// What it says it was made from.
     pub lineage: Option<&'a Lineage>,
+    /// The label of each snapshot that the lineage names, as it counts in the workspace it was made in, with the reason.
+    pub snapshots: Vec<(Label, Reason)>,
     /// Whether a known producer signed that.
     pub is_signed: bool,
     /// The clearance of the workspace it was made in; `None` when that is unknown.
@@ -44,6 +47,10 @@ pub enum Reason {
     Dataset(DatasetName),
     /// A dataset is named that nobody declared, so it could be anything.
     UnknownDataset(DatasetName),
+    /// A snapshot of a dataset carries it, and its owners did not let it through.
+    Snapshot(SnapshotId),
+    /// A snapshot is named that nobody declared with that digest, so it could be anything.
+    UnknownSnapshot(SnapshotId),
     /// A base artifact carries it.
     Base(VersionId),
     /// A base is named whose digest nobody registered.
@@ -71,6 +78,8 @@ impl Reason {
         match self {
             Self::Dataset(name) => format!("dataset {name}"),
             Self::UnknownDataset(name) => format!("unknown-dataset {name}"),
+            Self::Snapshot(id) => format!("snapshot {id}"),
+            Self::UnknownSnapshot(id) => format!("unknown-snapshot {id}"),
             Self::Base(version) => format!("base {version}"),
             Self::UnknownBase(version) => format!("unknown-base {version}"),
             Self::KnownFile { file, first } => format!("known-file {file} {first}"),
@@ -309,6 +318,8 @@ impl<'a> Graph<'a> {
             if registration.clearance.is_none() {
                 parts.push((self.basis.top, Reason::UnknownProducer));
             }
+            let snapshots = registration.snapshots.iter();
+            parts.extend(snapshots.map(|(label, reason)| (label, reason.clone())));
             if let Some(lineage) = registration.lineage {
                 parts.extend(lineage.datasets.iter().map(|name| self.dataset(name)));
                 parts.extend(counted(&lineage.bases).iter().map(
@@ -452,6 +463,7 @@ mod tests {
                 digest: digest(row.0),
                 files: row.1.iter().map(|file| Sha256::of(&[*file])).collect(),
                 lineage: Some(&lineages[index]),
+                snapshots: Vec::new(),
                 is_signed: true,
                 clearance: Some(&clearance),
                 recorded: None,
@@ -521,6 +533,7 @@ mod tests {
             digest: digest(1),
             files: Vec::new(),
             lineage: Some(&lineage),
+            snapshots: Vec::new(),
             is_signed: true,
             clearance: Some(&clearance),
             recorded: None,

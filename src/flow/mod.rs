@@ -7,3 +7,4 @@
 pub mod closure;
 pub mod declassification;
 pub mod permit;
+pub mod snapshots;

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
-use crate::model::id::{DatasetName, InputName, WorkspaceName};
+use crate::model::id::{InputName, WorkspaceName};
 use crate::model::label::Label;
+use crate::model::snapshot::DataRef;
 
 /// The version of the rules that these facts came with.
 pub const SINCE: u32 = 4;
@@ -26,9 +27,9 @@ pub struct PipelineFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BindingFacts {
-    /// The dataset; `None` when the environment binds none.
-    pub dataset: Option<DatasetName>,
-    /// The label of the dataset; `None` when nobody declared it.
+    /// The dataset, or the snapshot of one; `None` when the environment binds none.
+    pub dataset: Option<DataRef>,
+    /// Its label as it counts in the target workspace; `None` when nobody declared it.
     pub label: Option<Label>,
 }
 
@@ -54,8 +55,8 @@ pub struct RetrainFacts {
     pub is_foreseen: bool,
     /// Whether some of its data is of no dataset.
     pub has_unknown_data: bool,
-    /// The datasets that its lineage names.
-    pub read: BTreeSet<DatasetName>,
+    /// The datasets and snapshots that its lineage names.
+    pub read: BTreeSet<DataRef>,
     /// The pipelines that its lineage names.
     pub pipelines: Vec<MadeByFacts>,
 }

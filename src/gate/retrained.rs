@@ -6,8 +6,8 @@ use crate::gate::evidence::Evidence;
 use crate::gate::params::{NoParams, check as check_params, schema, validate};
 use crate::gate::pipelines::{MadeByFacts, RetrainFacts, SINCE};
 use crate::gate::{GateDef, or_list};
-use crate::model::id::DatasetName;
 use crate::model::promotion::Promotion;
+use crate::model::snapshot::DataRef;
 use crate::model::verdict::Verdict;
 
 /// The name in policies.
@@ -102,7 +102,7 @@ fn refuse(promotion: &Promotion, facts: &RetrainFacts, pipeline: &MadeByFacts) -
             "`{environment}` does not hold `{version}` by a promotion, so nobody approved it there"
         ));
     }
-    let mut bound: BTreeSet<&DatasetName> = BTreeSet::new();
+    let mut bound: BTreeSet<&DataRef> = BTreeSet::new();
     for (input, binding) in &pipeline.inputs {
         let Some(dataset) = &binding.dataset else {
             reasons.push(format!(
@@ -117,7 +117,7 @@ fn refuse(promotion: &Promotion, facts: &RetrainFacts, pipeline: &MadeByFacts) -
             ));
         }
     }
-    let others: Vec<&DatasetName> = facts
+    let others: Vec<&DataRef> = facts
         .read
         .iter()
         .filter(|read| !bound.contains(read))

@@ -324,6 +324,7 @@ mod tests {
 
     fn claims() -> Claims {
         let spec = |location: &str, addresses: &[&str]| DatasetSpec {
+            snapshots: BTreeMap::new(),
             owner: "stewards".parse().unwrap(),
             label: crate::model::label::Label::new(["internal".parse().unwrap()]).unwrap(),
             access: None,

@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Manifest;
-use crate::model::id::{
-    ArtifactName, DatasetName, EnvironmentName, GroupName, InputName, ProjectName,
-};
+use crate::model::id::{ArtifactName, EnvironmentName, GroupName, InputName, ProjectName};
+use crate::model::snapshot::DataRef;
 
 /// The manifest of a model, pipeline, component or runtime.
 pub type Artifact = Manifest<ArtifactName, ArtifactSpec>;
@@ -27,10 +26,11 @@ pub struct ArtifactSpec {
     /// How much harm a mistake of it can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk_tier: Option<RiskTier>,
-    /// What a pipeline reads: its inputs by name, and the dataset that each environment binds to an input. No data is
+    /// What a pipeline reads: its inputs by name, and the dataset, or snapshot of one, that each environment
+    /// binds to an input. No data is
     /// promoted with it; a run in an environment reads what is bound there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<InputName, BTreeMap<EnvironmentName, DatasetName>>,
+    pub inputs: BTreeMap<InputName, BTreeMap<EnvironmentName, DataRef>>,
     /// How what a pipeline makes reaches an environment; `artifact` when it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<PromotionMode>,

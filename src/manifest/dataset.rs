@@ -1,13 +1,15 @@
 //! `datasets/<name>.yaml`: what data is and where it lives; never its bytes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Manifest;
-use crate::model::id::{DatasetName, GroupName, RegionName};
+use crate::model::digest::TreeDigest;
+use crate::model::id::{DatasetName, GroupName, PrincipalName, RegionName, SnapshotName};
 use crate::model::label::Label;
+use crate::model::snapshot::DataRef;
 
 /// The manifest of a dataset.
 pub type Dataset = Manifest<DatasetName, DatasetSpec>;
@@ -32,6 +34,30 @@ pub struct DatasetSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 2048)))]
     pub addresses: Vec<String>,
+    /// The data as it was at some time, and what was made out of it to be fit for elsewhere, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub snapshots: BTreeMap<SnapshotName, SnapshotSpec>,
+}
+
+/// Data as it was, by digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SnapshotSpec {
+    /// What its bytes are: `promote digest` tells.
+    pub digest: TreeDigest,
+    /// The datasets, or snapshots of them, that it was made out of. It carries all that these carry, masked or not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub derived_from: BTreeSet<DataRef>,
+    /// How it was made out of them: what was masked, drawn or made up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub transformation: Option<String>,
+    /// Who made it. That person does not count among those who let tags of it through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<PrincipalName>,
+    /// What it carries besides what its dataset does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
 }
 
 /// Who may do what with data where it lives. It says what the platform grants; `promote` grants nothing.

@@ -158,6 +158,8 @@ names! {
     DatasetName, "dataset name";
     /// Names an input of a pipeline.
     InputName, "name of an input";
+    /// Names a snapshot of a dataset.
+    SnapshotName, "snapshot name";
     /// Names a group of principals.
     GroupName, "group name";
     /// Names a person or a machine that signs; the stable id, not the printed name.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
 use crate::model::id::DatasetName;
+use crate::model::snapshot::ReadSnapshot;
 
 /// The datasets, base artifacts, code and run that a version was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -13,6 +14,10 @@ pub struct Lineage {
     /// The datasets that were read. All of them: one left out is a false statement that its author signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub datasets: Vec<DatasetName>,
+    /// The snapshots of datasets that were read, where it is known which. They need not be among the datasets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub snapshots: Vec<ReadSnapshot>,
     /// The versions that this one was derived from: base models, the pipeline that ran, the runtime it ran in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bases: Vec<Base>,
@@ -57,7 +62,14 @@ impl Lineage {
     /// Whether nothing at all is said about the data: then its origin is unknown, which is not the same as "none".
     #[must_use]
     pub const fn names_no_data(&self) -> bool {
-        self.datasets.is_empty() && self.bases.is_empty()
+        self.datasets.is_empty() && self.snapshots.is_empty() && self.bases.is_empty()
+    }
+
+    /// The datasets that were read, as a whole or in snapshots.
+    pub fn read(&self) -> impl Iterator<Item = &DatasetName> {
+        let snapshots = self.snapshots.iter();
+        let snapshots = snapshots.map(|read| &read.snapshot.dataset);
+        self.datasets.iter().chain(snapshots)
     }
 
     /// Whether some of its data may be anything: none is named, or an address is of no dataset.

@@ -14,5 +14,6 @@ pub mod period;
 pub(crate) mod planted;
 pub mod principal;
 pub mod promotion;
+pub mod snapshot;
 pub mod verdict;
 pub mod workspace;

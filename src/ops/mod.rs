@@ -25,6 +25,7 @@ pub mod register;
 pub mod release;
 pub mod scan;
 pub mod search;
+pub(crate) mod snapshot;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -47,6 +47,7 @@ mod retrain;
 mod rust_text;
 mod scan;
 mod search;
+mod snapshots;
 mod story;
 mod support;
 mod tamper_matrix;

@@ -15,6 +15,7 @@ use crate::model::attestation::AttestationName;
 use crate::model::digest::TreeDigest;
 use crate::model::id::{GroupName, MetricName};
 use crate::model::lineage::{Base, CodeCommit, Lineage};
+use crate::model::snapshot::SnapshotId;
 use crate::ops::attach::Attachments;
 use crate::ops::register::NewArtifact;
 use crate::ops::register::azure::{Description, Said, describe};
@@ -121,6 +122,7 @@ pub(super) fn lineage(args: &Args) -> Result<Option<Lineage>> {
             .rsplit_once('=')
             .is_some_and(|(left, _)| is_address(left))
     };
+    let is_said = |input: &String| is_said(input) && snapshot(input).is_none();
     if !args.inputs.iter().any(is_said) && args.code.is_none() && args.run.is_none() {
         return Ok(None);
     }
@@ -128,7 +130,7 @@ pub(super) fn lineage(args: &Args) -> Result<Option<Lineage>> {
         run: args.run.clone(),
         ..Lineage::default()
     };
-    for input in &args.inputs {
+    for input in args.inputs.iter().filter(|input| snapshot(input).is_none()) {
         match input.rsplit_once('=') {
             Some((address, _)) if is_address(address) => {}
             Some((version, digest)) => {
@@ -149,6 +151,19 @@ pub(super) fn lineage(args: &Args) -> Result<Option<Lineage>> {
     }
     lineage.code = args.code.as_deref().map(code).transpose()?;
     Ok(Some(lineage))
+}
+
+/// The snapshots that the arguments name.
+pub(super) fn snapshots(args: &Args) -> Vec<SnapshotId> {
+    args.inputs
+        .iter()
+        .filter_map(|input| snapshot(input))
+        .collect()
+}
+
+/// The snapshot that an input is, if it is one.
+fn snapshot(input: &str) -> Option<SnapshotId> {
+    input.parse().ok()
 }
 
 /// Whether the left side of an input is an address, and no version.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::cli::Exit;
 use crate::cli::register::arguments::{
-    attachments, lineage, lineage_format, metric, new_artifact, subject, told_by,
+    attachments, lineage, lineage_format, metric, new_artifact, snapshots, subject, told_by,
 };
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
@@ -61,9 +61,12 @@ pub(crate) struct Args {
     #[arg(long)]
     workspace: WorkspaceName,
 
-    /// A dataset or base version that it was made from; give all of them. With an address of a file of lineage before it,
-    /// the dataset that the address is of
-    #[arg(long = "input", value_name = "DATASET|VERSION=DIGEST|ADDRESS=DATASET")]
+    /// A dataset, a snapshot of one, or a base version that it was made from; give all of them. With an address of a file of
+    /// lineage before it, the dataset that the address is of
+    #[arg(
+        long = "input",
+        value_name = "DATASET[/SNAPSHOT]|VERSION=DIGEST|ADDRESS=DATASET"
+    )]
     inputs: Vec<String>,
 
     /// A file of another tool that tells what it was made from, such as `dvc.lock`; may be given several times
@@ -122,6 +125,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         from: subject.from,
         workspace: args.workspace.clone(),
         lineage: lineage(args)?,
+        snapshots: snapshots(args),
         told_by: told_by(args)?,
         metrics: args
             .metrics

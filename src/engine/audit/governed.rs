@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::engine::world::workspace_facts;
+use crate::manifest::dataset::DatasetSpec;
 use crate::manifest::freeze::FreezeSpec;
 use crate::manifest::layout::classify;
 use crate::manifest::parsed::{Content, parse_file};
 use crate::manifest::policy::PolicySpec;
 use crate::manifest::topology::TopologySpec;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, WorkspaceName};
-use crate::model::label::Label;
 use crate::plan::desired::Target;
 
 /// What was in force.
@@ -17,7 +17,7 @@ use crate::plan::desired::Target;
 pub(super) struct Governed {
     pub(super) topology: Option<TopologySpec>,
     pub(super) workspaces: BTreeMap<WorkspaceName, Target>,
-    pub(super) datasets: BTreeMap<DatasetName, Label>,
+    pub(super) datasets: BTreeMap<DatasetName, DatasetSpec>,
     pub(super) policies: BTreeMap<EnvironmentName, PolicySpec>,
     pub(super) freezes: BTreeMap<FreezeName, FreezeSpec>,
 }
@@ -38,8 +38,7 @@ impl Governed {
             }
             Some(Content::Dataset(document)) => {
                 let name = document.value.metadata.name.clone();
-                self.datasets
-                    .insert(name, document.value.spec.label.clone());
+                self.datasets.insert(name, document.value.spec.clone());
             }
             Some(Content::Policy(document)) => {
                 let name = document.value.metadata.name.clone();

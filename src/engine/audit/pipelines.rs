@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use crate::engine::audit::Auditor;
 use crate::engine::audit::decision::{Reasons, demand};
+use crate::engine::datasets::raise;
 use crate::engine::evidence::Inputs;
 use crate::engine::pipelines::{Made, bindings, needed};
 use crate::engine::record;
-use crate::flow::closure::highest;
+use crate::engine::snapshots::{Leave, of_datasets};
 use crate::gate::pipelines::{PipelineFacts, SINCE};
 use crate::manifest::artifact::{Artifact, ArtifactSpec};
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::parsed::parse_manifest;
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 use crate::model::digest::Sha256;
-use crate::model::id::DatasetName;
 use crate::model::label::Label;
+use crate::model::snapshot::DataRef;
 
 impl Auditor<'_> {
     /// What a pipeline reads in the target is what its manifest binds, with the labels in force.
@@ -27,7 +28,7 @@ impl Auditor<'_> {
             .and_then(|()| {
                 let declaration = inputs.evidence.pipeline.as_ref()?.declaration;
                 let spec = self.declared(index, artifact, declaration)?;
-                let label = |name: &DatasetName| self.label_of_dataset(name);
+                let label = |data: &DataRef| self.label_of(inputs, data);
                 Some(PipelineFacts {
                     declaration,
                     inputs: bindings(&spec, &promotion.environment, &label),
@@ -93,7 +94,7 @@ impl Auditor<'_> {
                 promotion,
                 lineage,
                 is_foreseen: recorded.is_some_and(|facts| facts.is_foreseen),
-                label: &|name| self.label_of_dataset(name),
+                label: &|data| self.label_of(inputs, data),
             };
             made.facts(&mut |version| declared.get(version).cloned())
         });
@@ -122,11 +123,24 @@ impl Auditor<'_> {
         Some(document.value.spec)
     }
 
-    /// The label of a dataset that is in force: all that it ever was.
-    fn label_of_dataset(&self, name: &DatasetName) -> Option<Label> {
-        self.governed.last()?.datasets.get(name)?;
-        let ever = self.governed.iter();
-        highest(ever.filter_map(|governed| governed.datasets.get(name)))
+    /// The label of data as it counts in the target: of all that its dataset ever was, what owners had not let through.
+    fn label_of(&self, inputs: &Inputs, data: &DataRef) -> Option<Label> {
+        let (current, before) = self.governed.split_last()?;
+        let topology = current.topology.as_ref()?;
+        let mut datasets = current.datasets.clone();
+        for (name, spec) in &mut datasets {
+            for earlier in before.iter().filter_map(|before| before.datasets.get(name)) {
+                raise(spec, earlier);
+            }
+        }
+        let leave = Leave {
+            state: &self.state,
+            people: &self.people,
+            topology,
+            now: inputs.evidence.now,
+        };
+        let snapshots = of_datasets(datasets.iter(), topology)?;
+        leave.label(&snapshots, data, &inputs.evidence.target)
     }
 }
 

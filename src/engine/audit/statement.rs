@@ -218,7 +218,8 @@ impl Auditor<'_> {
             .and_then(|topology| Label::new(topology.tags.keys().cloned()));
         let lineage = spec.lineage.as_ref();
         for dataset in lineage.iter().flat_map(|lineage| &lineage.datasets) {
-            add(governed.datasets.get(dataset).or(top.as_ref()));
+            let spec = governed.datasets.get(dataset);
+            add(spec.map(|spec| &spec.label).or(top.as_ref()));
         }
         for base in lineage.iter().flat_map(|lineage| &lineage.bases) {
             add(self.state.recorded_label(base.digest).as_ref());

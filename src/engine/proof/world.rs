@@ -270,6 +270,7 @@ impl World {
                     .map(|file| Sha256::of(file.as_bytes()))
                     .collect(),
                 lineage: Some(lineage),
+                snapshots: Vec::new(),
                 is_signed: one.is_signed,
                 clearance: Some(&self.target(one.workspace).facts.clearance),
                 recorded: self.state.registrations.get(id).map(|all| &all[0].1.label),

@@ -18,6 +18,7 @@ mod release;
 mod residency;
 mod same_path;
 mod scope;
+mod snapshot;
 mod trust;
 mod version;
 
@@ -42,7 +43,7 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 18] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 19] = [
     same_path::check,
     reference::check,
     project::check,
@@ -58,6 +59,7 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 18] = [
     attestation::check,
     lineage::check,
     pipeline::check,
+    snapshot::check,
     release::check,
     policy::check,
     freeze::check,

@@ -4,8 +4,10 @@
 //! `engine::pipelines`.
 
 use super::Facts;
+use super::snapshot::unknown_snapshot;
 use crate::diagnostic::Diagnostic;
 use crate::model::artifact::ArtifactKind;
+use crate::model::snapshot::DataRef;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -33,7 +35,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
                 let key = || document.entry(&pointer, environment);
                 found.extend(facts.environment(environment, key));
                 let value = || document.at(&format!("{pointer}/{environment}"));
-                found.extend(facts.dataset(dataset, value));
+                found.extend(match dataset {
+                    DataRef::Dataset(dataset) => facts.dataset(dataset, value),
+                    DataRef::Snapshot(id) => unknown_snapshot(facts, id, value),
+                });
             }
         }
     }

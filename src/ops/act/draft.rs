@@ -8,31 +8,26 @@ use crate::model::act::{
     Act, DECLASSIFICATION_LIMIT, Declassification, OVERRIDE_LIMIT, OfArtifact, OfPromotion,
     Override, Signing,
 };
-use crate::model::artifact::VersionId;
-use crate::model::digest::TreeDigest;
+use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{EnvironmentName, PrincipalName, WorkspaceName};
-use crate::model::label::Tag;
+use crate::model::label::{Label, Tag};
 use crate::model::period::Period;
 use crate::model::promotion::{OutcomeKind, Promotion, PromotionId};
 use crate::model::verdict::DecisionResult;
-use crate::ops::act::{Drafted, Scope};
+use crate::ops::act::{Declassified, Drafted, Scope};
 use crate::ops::approve::{Desk, expiry};
 use crate::ops::plan::{find_version, unknown};
+use crate::ops::snapshot::find_snapshot;
 use crate::plan::desired::Change;
 
 impl Desk {
     pub(super) fn draft_declassification(
         &self,
         signing: Signing,
-        version: &VersionId,
+        of: &Declassified,
         workspace: &WorkspaceName,
         (tags, validity): (Option<&BTreeSet<Tag>>, Period),
     ) -> Result<Drafted> {
-        let digest = find_version(&self.world, version)?
-            .document
-            .value
-            .spec
-            .digest;
         let names: Vec<&str> = self
             .world
             .targets
@@ -41,15 +36,16 @@ impl Desk {
             .collect();
         let target = self.world.workspace(workspace);
         let target = target.ok_or_else(|| unknown("workspace", workspace.as_str(), &names))?;
-        let known = self.world.labels.get(digest).ok_or_else(|| {
-            Failure::new(
-                FailureKind::Denied,
-                format!("the label of `{version}` is not known"),
-            )
-        })?;
-        let beyond = known.label.beyond(&target.clearance);
+        let Subject {
+            what,
+            name,
+            digest,
+            label,
+            basis,
+        } = self.subject(of)?;
+        let beyond = label.beyond(&target.clearance);
         if beyond.is_empty() {
-            let message = format!("workspace `{workspace}` is cleared for all of `{version}`");
+            let message = format!("workspace `{workspace}` is cleared for all of `{name}`");
             return Err(Failure::new(FailureKind::Usage, message));
         }
         let tags = match tags {
@@ -59,9 +55,9 @@ impl Desk {
         };
         let expires_at = within(&signing, validity, DECLASSIFICATION_LIMIT)?;
         let mut facts = vec![
-            ("version", version.to_string()),
+            (what, name),
             ("digest", digest.to_string()),
-            ("label", known.label.to_string()),
+            ("label", label.to_string()),
             ("into", format!("{workspace} ({})", target.environment)),
             ("until", expires_at.to_string()),
         ];
@@ -71,10 +67,40 @@ impl Desk {
             digest,
             workspace: workspace.clone(),
             tags,
-            basis: known.basis,
+            basis,
             expires_at,
         });
         Ok((act, facts, warnings))
+    }
+
+    /// What a declassification is of: its bytes, and what they carry.
+    fn subject(&self, of: &Declassified) -> Result<Subject> {
+        match of {
+            Declassified::Version(version) => {
+                let spec = &find_version(&self.world, version)?.document.value.spec;
+                let known = self.world.labels.get(spec.digest).ok_or_else(|| {
+                    let message = format!("the label of `{version}` is not known");
+                    Failure::new(FailureKind::Denied, message)
+                })?;
+                Ok(Subject {
+                    what: "version",
+                    name: version.to_string(),
+                    digest: spec.digest,
+                    label: known.label.clone(),
+                    basis: known.basis,
+                })
+            }
+            Declassified::Snapshot(id) => {
+                let (digest, traced) = find_snapshot(&self.world, id)?;
+                Ok(Subject {
+                    what: "snapshot",
+                    name: id.to_string(),
+                    digest,
+                    label: traced.label,
+                    basis: traced.basis,
+                })
+            }
+        }
     }
 
     /// Who has to sign for each tag; warns when this person is not one of them.
@@ -269,6 +295,16 @@ impl Desk {
         };
         Ok((of, facts))
     }
+}
+
+/// What a declassification is of.
+struct Subject {
+    /// The kind of thing.
+    what: &'static str,
+    name: String,
+    digest: TreeDigest,
+    label: Label,
+    basis: Sha256,
 }
 
 /// The one id that a person meant.

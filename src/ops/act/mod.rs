@@ -15,6 +15,7 @@ use crate::model::attestation::Statement;
 use crate::model::id::{EnvironmentName, WorkspaceName};
 use crate::model::label::Tag;
 use crate::model::period::Period;
+use crate::model::snapshot::SnapshotId;
 use crate::ops::act::draft::{facts_of, of_promotion};
 use crate::ops::approve::{Desk, HandedIn};
 
@@ -30,10 +31,10 @@ pub struct ActRequest {
 /// What a person wants to do, as it was typed.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// Let a version into a workspace that is not cleared for it.
+    /// Let a version, or a snapshot of data, into a workspace that is not cleared for it.
     Declassify {
-        /// The version.
-        version: VersionId,
+        /// What.
+        of: Declassified,
         /// The workspace.
         workspace: WorkspaceName,
         /// The tags; all that the workspace is not cleared for when empty.
@@ -62,6 +63,15 @@ pub enum What {
     Abort(String),
     /// Let a promotion that failed be tried again.
     Retry(String),
+}
+
+/// What tags are let through of.
+#[derive(Debug, Clone)]
+pub enum Declassified {
+    /// A version.
+    Version(VersionId),
+    /// A snapshot of a dataset, so that what is made from it in the workspace does not carry them.
+    Snapshot(SnapshotId),
 }
 
 /// What a hold is of, as it was typed.
@@ -102,14 +112,14 @@ impl Desk {
         let signing = self.signing(&request.reason)?;
         let (act, facts, warnings) = match &request.what {
             What::Declassify {
-                version,
+                of,
                 workspace,
                 tags,
                 validity,
                 is_withdrawal,
             } => {
                 let asked = (!is_withdrawal).then_some(tags);
-                self.draft_declassification(signing, version, workspace, (asked, *validity))?
+                self.draft_declassification(signing, of, workspace, (asked, *validity))?
             }
             What::Override {
                 promotion,

@@ -273,6 +273,7 @@ impl<'a> Scene<'a> {
         Ok(RegisterRequest {
             version: model.id()?,
             workspace: workspace.parse().or_fail(FailureKind::Internal)?,
+            snapshots: Vec::new(),
             lineage: Some(Lineage {
                 datasets: vec![model.dataset.parse().or_fail(FailureKind::Internal)?],
                 code: Some(code),

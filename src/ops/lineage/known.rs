@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::book::Book;
+use crate::engine::snapshots::of_repository;
 use crate::engine::world::World;
 use crate::error::Result;
 use crate::flow::closure::{Labels, Reason};
+use crate::flow::snapshots::Snapshots;
 use crate::manifest::version::VersionSpec;
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
 use crate::model::id::DatasetName;
 use crate::model::label::{Label, Tag};
 use crate::model::lineage::Base;
+use crate::model::snapshot::ReadSnapshot;
 use crate::ops::catalogue::specs;
 use crate::ops::lineage::{EdgeKind, Node, NodeKind, version_key, words};
 
@@ -20,6 +23,7 @@ use crate::ops::lineage::{EdgeKind, Node, NodeKind, version_key, words};
 pub(super) struct Known {
     versions: BTreeMap<VersionId, VersionSpec>,
     datasets: BTreeMap<DatasetName, Label>,
+    snapshots: Option<Snapshots>,
     labels: Labels,
     /// One version for each digest that was registered, the first by name, for bases that are named differently.
     by_digest: BTreeMap<TreeDigest, VersionId>,
@@ -48,6 +52,7 @@ impl Known {
             datasets: datasets
                 .map(|(name, document)| (name.clone(), document.value.spec.label.clone()))
                 .collect(),
+            snapshots: of_repository(&world.manifests),
             labels: world.labels.clone(),
             versions,
             by_digest,
@@ -98,6 +103,10 @@ impl Known {
                 self.dataset(name),
             );
             (input, EdgeKind::Dataset)
+        }));
+        inputs.extend(lineage.snapshots.iter().map(|read| {
+            let key = format!("{}{}", NodeKind::Dataset.prefix(), read.snapshot);
+            (Input::Other(key, self.snapshot(read)), EdgeKind::Dataset)
         }));
         let unclaimed = lineage.unknown.iter();
         inputs.extend(unclaimed.map(|address| {
@@ -155,6 +164,10 @@ impl Known {
                     Reason::Dataset(name) | Reason::UnknownDataset(name) => {
                         (dataset(name), EdgeKind::Dataset)
                     }
+                    Reason::Snapshot(id) | Reason::UnknownSnapshot(id) => {
+                        let key = format!("{}{id}", NodeKind::Dataset.prefix());
+                        (key, EdgeKind::Dataset)
+                    }
                     Reason::Base(version) | Reason::UnknownBase(version) => {
                         (base(version), EdgeKind::Base)
                     }
@@ -203,6 +216,21 @@ impl Known {
             }
         }
         made
+    }
+
+    /// A snapshot with all that it carries, before anything of it is let through.
+    fn snapshot(&self, read: &ReadSnapshot) -> Node {
+        let known = self.snapshots.as_ref();
+        let traced = known.and_then(|snapshots| snapshots.trace(read));
+        let kind = match traced {
+            Some(_) => NodeKind::Dataset,
+            None => NodeKind::UnknownDataset,
+        };
+        Node {
+            digest: Some(read.digest),
+            label: traced.map(|traced| traced.label),
+            ..bare(kind, read.snapshot.to_string())
+        }
     }
 
     fn dataset(&self, name: &DatasetName) -> Node {

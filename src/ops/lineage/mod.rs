@@ -273,6 +273,10 @@ fn words(reason: &Reason) -> String {
     match reason {
         Reason::Dataset(name) => format!("dataset `{name}` carries it"),
         Reason::UnknownDataset(name) => format!("nobody declared dataset `{name}`"),
+        Reason::Snapshot(id) => format!("snapshot `{id}` carries it"),
+        Reason::UnknownSnapshot(id) => {
+            format!("nobody declared snapshot `{id}` with the digest that was read")
+        }
         Reason::Base(version) => format!("base `{version}` carries it"),
         Reason::UnknownBase(version) => format!("nobody registered base `{version}`"),
         Reason::KnownFile { file, first } => {

@@ -38,6 +38,8 @@ pub fn path_of_tag(world: &World, digest: TreeDigest, tag: &Tag) -> Vec<String> 
             }
             Reason::Dataset(_)
             | Reason::UnknownDataset(_)
+            | Reason::Snapshot(_)
+            | Reason::UnknownSnapshot(_)
             | Reason::UnknownBase(_)
             | Reason::UnknownLineage
             | Reason::UnknownProducer

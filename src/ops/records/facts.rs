@@ -164,7 +164,7 @@ impl<'a> Facts<'a> {
     }
 
     fn lineage(&mut self, index: u64, lineage: &Lineage) -> LineageRecord {
-        let datasets = lineage.datasets.iter();
+        let datasets = lineage.read();
         LineageRecord {
             datasets: datasets.map(|name| self.dataset(index, name)).collect(),
             bases: lineage.bases.clone(),

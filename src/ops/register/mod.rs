@@ -29,6 +29,7 @@ use crate::model::digest::{FileList, TreeDigest, TreePath};
 use crate::model::id::{GroupName, MetricName, WorkspaceName};
 use crate::model::label::Label;
 use crate::model::lineage::Lineage;
+use crate::model::snapshot::SnapshotId;
 use crate::ops::attach::{self, Attached, Attachments};
 use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::digest::digest;
@@ -49,6 +50,8 @@ pub struct RegisterRequest {
     pub workspace: WorkspaceName,
     /// What they were made from; `None` says that it is not known.
     pub lineage: Option<Lineage>,
+    /// The snapshots that they were made from, by the digests that these have now.
+    pub snapshots: Vec<SnapshotId>,
     /// Files of other tools that tell more of that.
     pub told_by: LineageFiles,
     /// Measured quality.

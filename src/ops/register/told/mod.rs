@@ -22,7 +22,9 @@ use crate::manifest::foreign::{self, Format, MAX_BYTES};
 use crate::model::digest::{FileList, Sha256};
 use crate::model::id::DatasetName;
 use crate::model::lineage::{CodeCommit, Lineage};
+use crate::model::snapshot::ReadSnapshot;
 use crate::ops::register::RegisterRequest;
+use crate::ops::snapshot::find_snapshot;
 
 /// The most unknown addresses that are said one by one.
 const MAX_SAID: usize = 20;
@@ -155,6 +157,14 @@ pub(super) fn complete(
         add_run(told, &mut lineage)?;
         resolve::inputs(world, request, told, &mut lineage, &mut completed)?;
         completed.lineage = Some(lineage).filter(|lineage| *lineage != Lineage::default());
+    }
+    for id in &request.snapshots {
+        let (digest, _) = find_snapshot(world, id)?;
+        let lineage = completed.lineage.get_or_insert_default();
+        lineage.snapshots.push(ReadSnapshot {
+            snapshot: id.clone(),
+            digest,
+        });
     }
     let workspace = &request.workspace;
     let lineage = completed.lineage.as_ref();
