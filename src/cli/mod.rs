@@ -81,6 +81,7 @@ commands! {
     scan => Scan,
     search => Search,
     status => Status,
+    topology => Topology,
     trust => Trust,
     verify => Verify,
     watch => Watch,

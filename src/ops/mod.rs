@@ -29,6 +29,7 @@ pub(crate) mod snapshot;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod topology;
 pub mod trust;
 pub mod verify;
 pub mod witness;

@@ -2,6 +2,7 @@
 //!
 //! They come from Microsoft's Cloud Adoption Framework, "Organize and set up Azure Machine Learning environments".
 
+pub mod azure;
 mod contoso;
 mod multi_environment;
 mod project;

@@ -9,7 +9,7 @@ use crate::manifest::policy::{GateSpec, Policy};
 use crate::manifest::repository::Repository;
 use crate::manifest::topology::PatternName;
 use crate::manifest::yaml::Document;
-use crate::model::id::{EnvironmentName, PrincipalName};
+use crate::model::id::{EnvironmentName, GroupName, PrincipalName};
 
 /// The gate whose `quorum` names the groups that approve.
 const APPROVALS_GATE: &str = "approvals";
@@ -126,6 +126,22 @@ fn approvers_among<'a>(
             .extend(named.flat_map(|(_, members)| members));
     }
     Some(approvers)
+}
+
+/// The groups whose approval an environment asks for, as far as they exist.
+pub(super) fn approver_groups(
+    repository: &Repository,
+    environment: &EnvironmentName,
+) -> BTreeSet<GroupName> {
+    let policy = repository.policies.get(environment).into_iter();
+    let gates = policy.flat_map(|policy| &policy.value.spec.gates);
+    let names = gates
+        .filter(|gate| gate.gate == APPROVALS_GATE)
+        .flat_map(group_names);
+    let names: BTreeSet<&str> = names.collect();
+    let groups = &repository.trust_root.value.spec.groups;
+    let groups = groups.keys().filter(|name| names.contains(name.as_str()));
+    groups.cloned().collect()
 }
 
 fn group_names(gate: &GateSpec) -> impl Iterator<Item = &str> {

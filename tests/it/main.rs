@@ -53,6 +53,8 @@ mod support;
 mod tamper_matrix;
 mod tampering;
 mod tidy;
+mod topology_diff;
+mod topology_export;
 mod trust;
 mod trust_keys;
 mod variants;

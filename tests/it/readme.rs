@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 use crate::support::root;
 
 /// The pages whose commands people paste.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/audit.md",
+    "docs/azure.md",
     "docs/lineage.md",
 ];
 /// The languages of blocks that hold commands.
