@@ -16,10 +16,19 @@ use crate::ui::{OutputFormat, Terminal};
 
 /// Validate everything: manifests, patterns, flow, trust
 ///
-/// Reads the work tree, so that it says what is wrong before you commit. All mistakes are reported at once. With `--file` it
-/// also reads files of other tools, such as a pipeline of Azure ML, and says which of their inputs no dataset claims, and
-/// which the workspace may not hold.
+/// Reads the work tree, so that it says what is wrong before you commit. All mistakes are reported at once.
+///
+/// With `--file` it also reads files of other tools, such as a pipeline of Azure ML, and says which of their inputs no
+/// dataset claims, and which the workspace may not hold.
+///
+/// In the pattern `single-environment` nobody may change the production data that research reads. With a saved list of role
+/// assignments this is held against what Azure grants: anyone whose role may write is refused, and so is a role that nobody
+/// knows. List those of the storage account, also inherited ones:
+///
+///   az role assignment list --scope ACCOUNT-ID --include-inherited -o json > roles.json
+///   promote check --role-assignments roles.json
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// A file of another tool: YAML or a job of Azure ML, `dvc.lock`, a data contract and others
     #[arg(long = "file", value_name = "FILE")]
@@ -27,6 +36,9 @@ pub(crate) struct Args {
     /// The workspace that it is to run in
     #[arg(long, requires = "files")]
     workspace: Option<WorkspaceName>,
+    /// What `az role assignment list -o json` printed
+    #[arg(long, value_name = "FILE")]
+    role_assignments: Option<PathBuf>,
 }
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
@@ -35,7 +47,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         files: args.files.clone(),
         workspace: args.workspace.clone(),
     };
-    let report = check(context, &others)?;
+    let report = check(context, &others, args.role_assignments.as_deref())?;
     let text = match terminal.format() {
         OutputFormat::Json | OutputFormat::Yaml => {
             let json = json!({

@@ -70,4 +70,9 @@ pub struct AccessSpec {
     /// The groups that may change it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub write: BTreeSet<GroupName>,
+    /// The systems that change it because that is what they are for, by the object ids that the platform gives to their
+    /// identities. No people.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 128)))]
+    pub systems: BTreeSet<String>,
 }

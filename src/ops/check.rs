@@ -15,6 +15,8 @@ use crate::fs::durable;
 use crate::manifest::layout::{classify, explain_unexpected};
 use crate::manifest::repository::Repository;
 use crate::ops::register::told::{OtherFiles, check_files};
+use crate::ops::topology::read_listing;
+use crate::topology::{self, azure::grants::RoleAssignment};
 
 /// The most files and the deepest folders that are looked at.
 const MAX_FILES: usize = 500_000;
@@ -35,12 +37,17 @@ pub struct CheckReport {
     pub is_valid: bool,
 }
 
-/// Checks the work tree, or the branch when there is none, and files of other tools against the branch.
+/// Checks the work tree, or the branch when there is none, files of other tools against the branch, and the manifests against
+/// a saved list of Azure's role assignments.
 ///
 /// # Errors
 ///
-/// When the files cannot be read at all.
-pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
+/// When the files cannot be read at all, or the pattern has no rule about role assignments.
+pub fn check(
+    context: &Context,
+    others: &OtherFiles,
+    role_assignments: Option<&Path>,
+) -> Result<CheckReport> {
     let repository = context.repository()?;
     let files = match repository.work_tree() {
         Some(tree) => read_tree(&tree)?,
@@ -49,10 +56,12 @@ pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
     let count = files.len() + others.files.len();
     let mut engine = context.observer()?;
     let (diagnostics, not_adopted) = if others.files.is_empty() {
-        rayon::join(|| diagnostics(files), || engine.not_adopted())
+        let found = || diagnostics(files, role_assignments);
+        let (found, not_adopted) = rayon::join(found, || engine.not_adopted());
+        (found?, not_adopted)
     } else {
         let world = engine.observe()?;
-        let mut found = diagnostics(files);
+        let mut found = diagnostics(files, role_assignments)?;
         found.extend(check_files(&world, others)?);
         (found, Ok(world.not_adopted))
     };
@@ -75,11 +84,19 @@ pub fn check(context: &Context, others: &OtherFiles) -> Result<CheckReport> {
 }
 
 /// What is wrong with the files of a repository.
-fn diagnostics(files: Vec<(String, Vec<u8>)>) -> Vec<Diagnostic> {
+fn diagnostics(
+    files: Vec<(String, Vec<u8>)>,
+    role_assignments: Option<&Path>,
+) -> Result<Vec<Diagnostic>> {
     let (manifests, mut found) = Repository::parse(files);
-    found.extend(manifests.iter().flat_map(rules::check));
-    found.extend(manifests.iter().flat_map(pipelines::check));
-    found
+    if let Some(manifests) = &manifests {
+        found.extend(rules::check(manifests));
+        found.extend(pipelines::check(manifests));
+        if let Some(path) = role_assignments {
+            found.extend(check_role_assignments(manifests, path)?);
+        }
+    }
+    Ok(found)
 }
 
 fn read_branch(context: &Context) -> Result<Vec<(String, Vec<u8>)>> {

@@ -24,6 +24,7 @@ use crate::manifest::workspace::Workspace;
 use crate::manifest::yaml::Document;
 use crate::model::id::{EnvironmentName, RegionName};
 use crate::model::label::Tag;
+use crate::topology::azure::grants::RoleAssignment;
 
 /// A pattern and its rules.
 #[derive(Debug)]
@@ -58,6 +59,17 @@ pub fn check(repository: &Repository) -> Vec<Diagnostic> {
     pattern
         .map(|pattern| (pattern.check)(repository))
         .unwrap_or_default()
+}
+
+/// Reports who may change what nobody may, by a saved list of Azure's role assignments. `None` when the pattern has no rule
+/// about that.
+#[must_use]
+pub fn check_assignments(
+    repository: &Repository,
+    assignments: &[RoleAssignment<'_>],
+) -> Option<Vec<Diagnostic>> {
+    let is_ruled = repository.topology.value.spec.pattern == PatternName::SingleEnvironment;
+    is_ruled.then(|| single_environment::check_assignments(repository, assignments))
 }
 
 /// The workspaces of an environment.

@@ -1,10 +1,17 @@
 //! One place to do research; only services are released through further environments.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::PatternDef;
-use crate::diagnostic::Diagnostic;
+use super::azure::grants::RoleAssignment;
+use super::azure::storage::StoragePlace;
+use crate::diagnostic::{Diagnostic, Loc};
+use crate::manifest::dataset::Dataset;
 use crate::manifest::repository::Repository;
 use crate::manifest::topology::PatternName;
 use crate::manifest::workspace::Purpose;
+use crate::manifest::yaml::Document;
 use crate::model::label::Tag;
 
 pub(super) const PATTERN: PatternDef = PatternDef {
@@ -58,23 +65,72 @@ fn check(repository: &Repository) -> Vec<Diagnostic> {
     found
 }
 
-/// Research reads production data here, so nobody may change it.
+/// The production data that research reads here, so nobody may change it.
+fn production_data(repository: &Repository) -> impl Iterator<Item = &Arc<Document<Dataset>>> {
+    let all = repository.datasets.values();
+    all.filter(|dataset| {
+        let label = &dataset.value.spec.label;
+        label.tags().contains(&Tag::production())
+    })
+}
+
+/// Somebody may change production data.
+fn refuse(code: &'static str, loc: Loc, who: &str, dataset: &Dataset) -> Diagnostic {
+    let name = &dataset.metadata.name;
+    let message =
+        format!("{who} may change `{name}`, which is production data that research reads");
+    Diagnostic::error(code, loc, message)
+}
+
+/// By what the manifests say of who may write.
 fn writable_production(repository: &Repository) -> Vec<Diagnostic> {
+    let declared = production_data(repository).filter_map(|dataset| {
+        let access = dataset.value.spec.access.as_ref()?;
+        let who = format!("`{}`", access.write.first()?);
+        let loc = dataset.at("/spec/access/write");
+        let problem = refuse("writable-production-data", loc, &who, &dataset.value);
+        Some(problem.hint("grant `read` alone, and let another system write"))
+    });
+    declared.collect()
+}
+
+/// By a saved list of role assignments. Data whose place in Azure is not known cannot be judged, and is refused too.
+pub(super) fn check_assignments(
+    repository: &Repository,
+    assignments: &[RoleAssignment<'_>],
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (name, dataset) in &repository.datasets {
+    let nobody = BTreeSet::new();
+    for dataset in production_data(repository) {
         let spec = &dataset.value.spec;
-        let mut writers = spec.access.iter().flat_map(|access| &access.write);
-        let writer = writers.find(|_| spec.label.tags().contains(&Tag::production()));
-        if let Some(group) = writer {
+        let places = StoragePlace::all_of(spec);
+        if places.is_empty() {
+            let name = &dataset.value.metadata.name;
             let message = format!(
-                "`{group}` may change `{name}`, which is production data that research reads"
+                "no address of `{name}` names a storage account, so who may change it cannot be told from a list of Azure's"
             );
-            let problem = Diagnostic::error(
-                "writable-production-data",
-                dataset.at("/spec/access/write"),
-                message,
-            );
-            found.push(problem.hint("grant `read` alone, and let another system write"));
+            let loc = dataset.at("/spec/location");
+            let problem = Diagnostic::error("unplaced-production-data", loc, message);
+            found.push(problem.hint("add the account to `addresses`, such as `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/` or its resource id"));
+        }
+        let systems = spec
+            .access
+            .as_ref()
+            .map_or(&nobody, |access| &access.systems);
+        for assignment in assignments {
+            if assignment.may_change(&places, systems) {
+                let RoleAssignment {
+                    who,
+                    kind,
+                    role,
+                    scope,
+                    ..
+                } = assignment;
+                let who = format!("the {kind} `{who}`, with `{role}` on `{scope}`,");
+                let code = "production-data-writable-in-azure";
+                let problem = refuse(code, assignment.loc(), &who, &dataset.value);
+                found.push(problem.hint("take the role away; a system that is there to write is named in `access.systems` of the dataset").hint("if the scope does not reach the account, say where that is: add its resource id to `addresses`"));
+            }
         }
     }
     found

@@ -44,6 +44,7 @@ mod records;
 mod remembered;
 mod remotes;
 mod retrain;
+mod role_assignments;
 mod rust_text;
 mod scan;
 mod search;

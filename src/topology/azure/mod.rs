@@ -7,9 +7,11 @@
 mod az_cli;
 mod bicep;
 pub mod diff;
+pub mod grants;
 pub mod json;
 mod names;
 mod roles;
+pub mod storage;
 mod terraform;
 #[cfg(test)]
 mod tests;
