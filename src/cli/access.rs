@@ -1,12 +1,17 @@
 //! `promote access`.
 
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
+use jiff::Timestamp;
 
+use crate::cli::act::{Signed, sign};
+use crate::cli::times::parse_end;
 use crate::cli::{Exit, render};
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
-use crate::model::id::EnvironmentName;
+use crate::model::id::{EnvironmentName, PrincipalName, WorkspaceName};
+use crate::model::period::Period;
 use crate::ops::access::{AccessReport, AccessRequest, Grant, May, access};
+use crate::ops::act::{AccessAsked, Until, What};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -26,13 +31,20 @@ const MAX_NAMES: usize = 3;
 ///
 /// Ends with 0 also when there are problems, such as a quorum that nobody can meet.
 ///
+/// `grant` gives a person access to an environment for an incident: signed by those that its policy
+/// names, for hours, and reviewed by somebody else afterwards. It is a record for the system that gives
+/// access, and no promotion goes on by it.
+///
 /// Examples:
 ///   promote access
 ///   promote access rita
 ///   promote access --by group --environment prod
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
     /// A principal, or the name that is printed of one; with `--by group`, a group
     #[arg(value_name = "PRINCIPAL")]
     who: Option<String>,
@@ -44,6 +56,117 @@ pub(crate) struct Args {
     /// Only what may be done in this environment
     #[arg(long, value_name = "ENVIRONMENT")]
     environment: Option<EnvironmentName>,
+
+    /// Also access for incidents that was reviewed, or never began
+    #[arg(long)]
+    past: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Grant(Grants),
+    /// Sign access that somebody else asked for
+    ///
+    /// You sign the very same terms. Who gets the access does not count, and nobody counts twice for a group.
+    Approve {
+        /// The access, as `promote access` prints it
+        #[arg(value_name = "ACCESS")]
+        access: String,
+
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// End access before its time
+    ///
+    /// Anybody in the trust root may. It ends when the engine takes the statement into the ledger.
+    Revoke {
+        /// The access, as `promote access` prints it
+        #[arg(value_name = "ACCESS")]
+        access: String,
+
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Sign that you looked at what was done with access, once it is over
+    ///
+    /// Until somebody of the groups that the policy asks for anything does, who neither had it nor signed it, `status`,
+    /// `access` and `verify` say that the review is due.
+    Review {
+        /// The access, as `promote access` prints it
+        #[arg(value_name = "ACCESS")]
+        access: String,
+
+        #[command(flatten)]
+        signed: Signed,
+    },
+}
+
+/// Give a person access for an incident
+///
+/// `spec.access` of the environment's policy says who must sign (`quorum`), for how long it may be at most (`atMost`, 8 hours
+/// when left out) and which `roles` there are. It holds once enough of them have signed the same terms (`promote access
+/// approve`) and the engine has taken that into the ledger, until it ends by itself. The signature of who gets it never counts.
+///
+/// What reads it is the system that gives access: `promote access -o json` lists under `incidents` what is `in-force`, with
+/// person, place, role and end. No gate sees it: what may be promoted stays as it is.
+///
+/// Examples:
+///   promote access grant --person dana --environment prod --role reader --for 2h --reason "INC-42"
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+struct Grants {
+    /// Who gets it
+    #[arg(long, value_name = "PRINCIPAL")]
+    person: PrincipalName,
+
+    /// Only this workspace
+    #[arg(
+        long,
+        value_name = "WORKSPACE",
+        required_unless_present = "environment",
+        conflicts_with = "environment"
+    )]
+    workspace: Option<WorkspaceName>,
+
+    /// All of this environment
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Option<EnvironmentName>,
+
+    /// What the person may do, in the words of the system that gives access
+    #[arg(long)]
+    role: String,
+
+    /// For how long from now, such as `2h`
+    #[arg(
+        long = "for",
+        value_name = "DURATION",
+        required_unless_present = "until",
+        conflicts_with = "until"
+    )]
+    period: Option<Period>,
+
+    /// Until when
+    #[arg(long, value_name = "TIME", value_parser = parse_end)]
+    until: Option<Timestamp>,
+
+    #[command(flatten)]
+    signed: Signed,
+}
+
+impl Grants {
+    fn what(&self) -> What {
+        let until = match (self.until, self.period) {
+            (Some(time), _) => Until::Time(time),
+            (None, period) => Until::For(period.unwrap_or(Period::from_seconds(0))),
+        };
+        What::GrantAccess(AccessAsked {
+            person: self.person.clone(),
+            environment: self.environment.clone(),
+            workspace: self.workspace.clone(),
+            role: self.role.clone(),
+            until,
+        })
+    }
 }
 
 /// What access is shown by.
@@ -58,10 +181,20 @@ enum ShownBy {
 
 #[expect(clippy::unused_async, reason = "all commands have one shape")]
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
+    if let Some(action) = &args.action {
+        let (what, signed) = match action {
+            Action::Grant(grant) => (grant.what(), &grant.signed),
+            Action::Approve { access, signed } => (What::ApproveAccess(access.clone()), signed),
+            Action::Revoke { access, signed } => (What::RevokeAccess(access.clone()), signed),
+            Action::Review { access, signed } => (What::ReviewAccess(access.clone()), signed),
+        };
+        return sign(terminal, context, what, signed);
+    }
     let request = AccessRequest {
         who: args.who.clone(),
         is_by_group: args.by == ShownBy::Group,
         environment: args.environment.clone(),
+        has_past: args.past,
     };
     terminal
         .report(&access(context, &request)?)
@@ -104,6 +237,9 @@ impl Report for AccessReport {
         }));
         let header = ["who", "may", "where", "through", "persons"];
         page.table(&header, rows, "nobody may do anything");
+        for incident in &self.incidents {
+            render::incident(page, incident);
+        }
         for problem in &self.problems {
             page.mark(Tone::Bad, "problem:", problem);
         }

@@ -1,6 +1,7 @@
 //! Parts of pages that several commands show.
 
 use crate::diagnostic::Diagnostic;
+use crate::engine::incident::{Incident, Standing};
 use crate::engine::reconcile::{SlotReport, SlotStatus};
 use crate::model::promotion::Promotion;
 use crate::model::verdict::{Decision, Verdict};
@@ -103,6 +104,45 @@ pub(crate) fn gates(page: &mut Page, decision: &Decision) {
             page.line(format!("{:36}{fact}", ""));
         }
     }
+}
+
+/// Access for an incident, in a line.
+pub(crate) fn incident(page: &mut Page, incident: &Incident) {
+    let terms = &incident.terms;
+    let (word, tone) = match incident.standing {
+        Standing::InForce => ("access:", Tone::Strong),
+        Standing::ReviewDue => ("review due:", Tone::Bad),
+        Standing::Waiting => ("access waits:", Tone::Waiting),
+        Standing::Void => ("access void:", Tone::Bad),
+        Standing::Reviewed => ("reviewed:", Tone::Faint),
+        Standing::Lapsed => ("lapsed:", Tone::Faint),
+    };
+    let (id, person, role) = (incident.short(), &terms.person, &terms.role);
+    let place = terms
+        .workspace
+        .as_ref()
+        .map_or_else(|| terms.environment.to_string(), ToString::to_string);
+    let end = match incident.standing {
+        Standing::InForce | Standing::Waiting | Standing::Void => "until",
+        Standing::ReviewDue | Standing::Reviewed | Standing::Lapsed => "ended",
+    };
+    let next = match incident.standing {
+        Standing::ReviewDue => format!("; somebody else signs `promote access review {id}`"),
+        Standing::Waiting => format!(
+            "; {}; `promote access approve {id}`",
+            incident.because.join(", ")
+        ),
+        Standing::Void => format!("; {}", incident.because.join(", ")),
+        Standing::InForce | Standing::Reviewed | Standing::Lapsed => String::new(),
+    };
+    page.mark(
+        tone,
+        word,
+        format!(
+            "{person} as {role} in {place}, {end} {} ({id}){next}",
+            incident.ends
+        ),
+    );
 }
 
 /// What is passed over, and why.

@@ -53,6 +53,9 @@ impl Report for StatusReport {
             self.slots.iter().map(row).collect(),
             "nothing is held, and nothing is asked for",
         );
+        for incident in &self.incidents {
+            render::incident(page, incident);
+        }
         for problem in &self.not_adopted {
             page.mark(Tone::Waiting, "not in force:", problem);
         }

@@ -48,7 +48,10 @@ pub fn facts(
                 | Act::Hold(_)
                 | Act::Resume(_)
                 | Act::Abort(_)
-                | Act::Retry(_) => None,
+                | Act::Retry(_)
+                | Act::GrantAccess(_)
+                | Act::RevokeAccess(_)
+                | Act::ReviewAccess(_) => None,
             },
         ),
         reviews: due
@@ -78,7 +81,10 @@ pub fn facts(
                 | Act::Review(_)
                 | Act::Hold(_)
                 | Act::Resume(_)
-                | Act::Retry(_) => None,
+                | Act::Retry(_)
+                | Act::GrantAccess(_)
+                | Act::RevokeAccess(_)
+                | Act::ReviewAccess(_) => None,
             },
         ),
     }
@@ -100,7 +106,10 @@ pub fn declassifications(
         | Act::Hold(_)
         | Act::Resume(_)
         | Act::Abort(_)
-        | Act::Retry(_) => None,
+        | Act::Retry(_)
+        | Act::GrantAccess(_)
+        | Act::RevokeAccess(_)
+        | Act::ReviewAccess(_) => None,
     })
 }
 
@@ -192,9 +201,14 @@ fn hold(
             receipt,
             of.clone(),
         ))),
-        Act::Declassify(_) | Act::Override(_) | Act::Review(_) | Act::Abort(_) | Act::Retry(_) => {
-            None
-        }
+        Act::Declassify(_)
+        | Act::Override(_)
+        | Act::Review(_)
+        | Act::Abort(_)
+        | Act::Retry(_)
+        | Act::GrantAccess(_)
+        | Act::RevokeAccess(_)
+        | Act::ReviewAccess(_) => None,
     }
 }
 
@@ -210,7 +224,10 @@ fn review(state: &State, people: &People, promotion: &PromotionId) -> ReviewFact
             | Act::Hold(_)
             | Act::Resume(_)
             | Act::Abort(_)
-            | Act::Retry(_) => None,
+            | Act::Retry(_)
+            | Act::GrantAccess(_)
+            | Act::RevokeAccess(_)
+            | Act::ReviewAccess(_) => None,
         },
     );
     let signers = state
@@ -240,7 +257,7 @@ fn heard<'a, T>(
         .collect()
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     state: &State,
     people: &People,
     received_at: Timestamp,

@@ -15,6 +15,7 @@ pub mod heads;
 pub mod holdings;
 pub mod inbox;
 pub mod inbox_history;
+pub mod incident;
 pub mod memory;
 pub mod observe;
 pub mod pending;

@@ -41,7 +41,8 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
             .as_ref()
             .map(|spec| ("rollback", &spec.quorum));
         let bypass = spec.bypass.as_ref().map(|spec| ("override", &spec.quorum));
-        for (field, quorum) in rollback.into_iter().chain(bypass) {
+        let access = spec.access.as_ref().map(|spec| ("access", &spec.quorum));
+        for (field, quorum) in rollback.into_iter().chain(bypass).chain(access) {
             if let Err(error) = check_quorum(quorum) {
                 let loc = policy.at(&format!("/spec/{field}/quorum"));
                 problems.push(Diagnostic::error("gate-parameter", loc, error.message));

@@ -1,6 +1,6 @@
 //! `policies/<environment>.yaml`: the gates of entering an environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::manifest::Manifest;
 use crate::manifest::yaml::EXTENSION_PREFIX;
 use crate::model::id::{EnvironmentName, GroupName};
+use crate::model::period::Period;
 
 /// The manifest of a policy; its name is the environment's.
 pub type Policy = Manifest<EnvironmentName, PolicySpec>;
@@ -31,6 +32,9 @@ pub struct PolicySpec {
     /// What is asked of a model that a pipeline made in this environment; without it, no such model is let in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrain: Option<RetrainSpec>,
+    /// Who may give a person access for an incident; nobody without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessRuleSpec>,
 }
 
 impl PolicySpec {
@@ -167,6 +171,27 @@ pub struct OverrideSpec {
     /// How many persons of each group must sign it: at least two in all.
     #[schemars(length(min = 1))]
     pub quorum: BTreeMap<GroupName, u32>,
+}
+
+/// Who may give a person access to the environment for an incident, and for how long. It is a record that systems act on:
+/// no gate sees it, and nothing is promoted by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessRuleSpec {
+    /// How many persons of each group must sign it. Whoever gets the access never counts.
+    #[schemars(length(min = 1))]
+    pub quorum: BTreeMap<GroupName, u32>,
+    /// How long it may be given for; a week at most, whatever is written here.
+    #[serde(default = "eight_hours")]
+    pub at_most: Period,
+    /// The roles that may be given, in the words of the system that gives access; any when left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 128)))]
+    pub roles: BTreeSet<String>,
+}
+
+fn eight_hours() -> Period {
+    Period::from_seconds(8 * 3_600)
 }
 
 /// What differs for going back.

@@ -10,6 +10,7 @@ use crate::model::artifact::ArtifactId;
 use crate::model::attestation::Subject;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{EnvironmentName, GroupName, PrincipalName, WorkspaceName};
+use crate::model::incident::{AccessGrant, OfAccess};
 use crate::model::label::Tag;
 use crate::model::principal::KeyFingerprint;
 use crate::model::promotion::PromotionId;
@@ -116,11 +117,17 @@ pub enum Act {
     Abort(OfPromotion),
     /// Lets a promotion that failed be tried again.
     Retry(OfPromotion),
+    /// Gives a person access for an incident.
+    GrantAccess(Box<AccessGrant>),
+    /// Ends it before its time.
+    RevokeAccess(OfAccess),
+    /// Looks at what was done with it, afterwards.
+    ReviewAccess(OfAccess),
 }
 
 impl Act {
     /// The predicate types, each with the word for the act.
-    pub const TYPES: [(&str, &str); 7] = [
+    pub const TYPES: [(&str, &str); 10] = [
         ("declassify", "https://promote.dev/declassification/v1"),
         ("override", "https://promote.dev/override/v1"),
         ("review", "https://promote.dev/override-review/v1"),
@@ -128,6 +135,9 @@ impl Act {
         ("resume", "https://promote.dev/resume/v1"),
         ("abort", "https://promote.dev/abort/v1"),
         ("retry", "https://promote.dev/retry/v1"),
+        ("grant-access", "https://promote.dev/access-grant/v1"),
+        ("revoke-access", "https://promote.dev/access-revocation/v1"),
+        ("review-access", "https://promote.dev/access-review/v1"),
     ];
 
     /// The word for the act: that of its command.
@@ -141,6 +151,9 @@ impl Act {
             Self::Resume(_) => "resume",
             Self::Abort(_) => "abort",
             Self::Retry(_) => "retry",
+            Self::GrantAccess(_) => "grant-access",
+            Self::RevokeAccess(_) => "revoke-access",
+            Self::ReviewAccess(_) => "review-access",
         }
     }
 
@@ -159,6 +172,8 @@ impl Act {
             Self::Override(of) => &of.signing,
             Self::Review(of) | Self::Abort(of) | Self::Retry(of) => &of.signing,
             Self::Hold(of) | Self::Resume(of) => &of.signing,
+            Self::GrantAccess(of) => &of.signing,
+            Self::RevokeAccess(of) | Self::ReviewAccess(of) => &of.signing,
         }
     }
 
@@ -170,6 +185,7 @@ impl Act {
             Self::Override(of) => Some(of.binding.digest),
             Self::Review(of) | Self::Abort(of) | Self::Retry(of) => Some(of.digest),
             Self::Hold(of) | Self::Resume(of) => of.digest,
+            Self::GrantAccess(_) | Self::RevokeAccess(_) | Self::ReviewAccess(_) => None,
         }
     }
 
@@ -179,13 +195,19 @@ impl Act {
         match self {
             Self::Override(of) => Some(&of.binding.promotion),
             Self::Review(of) | Self::Abort(of) | Self::Retry(of) => Some(&of.promotion),
-            Self::Declassify(_) | Self::Hold(_) | Self::Resume(_) => None,
+            Self::Declassify(_)
+            | Self::Hold(_)
+            | Self::Resume(_)
+            | Self::GrantAccess(_)
+            | Self::RevokeAccess(_)
+            | Self::ReviewAccess(_) => None,
         }
     }
 
     /// The subject of its statement.
     #[must_use]
     pub fn subject(&self) -> Subject {
+        let access = |id: Sha256| Subject::file("access".to_owned(), id);
         match (self.digest(), self) {
             (Some(digest), _) => Subject::artifact("artifact".to_owned(), digest),
             (None, Self::Hold(of) | Self::Resume(of)) => {
@@ -193,6 +215,8 @@ impl Act {
                 let sha256 = Sha256::of(name.as_bytes());
                 Subject::file(name, sha256)
             }
+            (None, Self::GrantAccess(of)) => access(of.terms.id()),
+            (None, Self::RevokeAccess(of) | Self::ReviewAccess(of)) => access(of.access),
             (None, other) => Subject::file(other.word().to_owned(), Sha256::of(b"")),
         }
     }

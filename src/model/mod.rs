@@ -8,6 +8,7 @@ pub mod digest;
 pub mod environment;
 pub mod event;
 pub mod id;
+pub mod incident;
 pub mod label;
 pub mod lineage;
 pub mod period;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::engine::incident::{Incident, Standing, incidents};
 use crate::engine::reconcile::{SlotReport, SlotStatus};
 use crate::error::Result;
 use crate::model::digest::TreeDigest;
@@ -20,6 +21,9 @@ pub struct StatusReport {
     pub ledger_size: u64,
     /// Every slot that holds something or is asked to.
     pub slots: Vec<SlotLine>,
+    /// Access for incidents that holds, or is over and was not looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
     /// Why governed files of the head are not in force, if they are not.
     pub not_adopted: Vec<String>,
     /// Files of the head that are passed over, each with the first thing that is wrong.
@@ -101,10 +105,15 @@ pub fn status(context: &Context) -> Result<StatusReport> {
         .map(|problem| format!("`{}`: {}", problem.loc.file.path, problem.message))
         .collect();
     ignored.dedup();
+    let now = world.pending.now();
+    let mut incidents = incidents(world.state(), &world.people, &world.manifests, now);
+    incidents
+        .retain(|incident| matches!(incident.standing, Standing::InForce | Standing::ReviewDue));
     let report = StatusReport {
         commit: world.head.commit().to_string(),
         ledger_size: engine.book()?.state().size,
         slots,
+        incidents,
         not_adopted: survey.not_adopted,
         ignored,
         wake_at: survey.wake_at,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::act::Act;
 use crate::model::artifact::ArtifactId;
-use crate::model::digest::TreeDigest;
+use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::event::{Receipt, Said};
 use crate::model::id::{EnvironmentName, WorkspaceName};
 use crate::model::promotion::PromotionId;
@@ -20,6 +20,7 @@ pub struct Acts {
     declassifications: BTreeMap<(TreeDigest, WorkspaceName), Received>,
     of_promotions: BTreeMap<PromotionId, Received>,
     of_artifacts: BTreeMap<(EnvironmentName, ArtifactId), Received>,
+    of_access: BTreeMap<Sha256, Received>,
 }
 
 impl Acts {
@@ -41,6 +42,10 @@ impl Acts {
                 .of_artifacts
                 .entry((of.environment.clone(), of.artifact.clone()))
                 .or_default(),
+            Act::GrantAccess(of) => self.of_access.entry(of.terms.id()).or_default(),
+            Act::RevokeAccess(of) | Act::ReviewAccess(of) => {
+                self.of_access.entry(of.access).or_default()
+            }
         };
         list.push((time, receipt.clone()));
     }
@@ -73,6 +78,15 @@ impl Acts {
             .of_artifacts
             .get(&(environment.clone(), artifact.clone()));
         acts(list)
+    }
+
+    /// What was said of access for incidents, by the id of the terms.
+    pub fn of_access(
+        &self,
+    ) -> impl Iterator<Item = (Sha256, impl Iterator<Item = (Timestamp, &Receipt, &Act)>)> {
+        self.of_access
+            .iter()
+            .map(|(id, list)| (*id, acts(Some(list))))
     }
 
     /// Whether somebody let a promotion that failed at a time be tried again, since then.

@@ -26,6 +26,7 @@ mod fuzz;
 mod generated;
 mod hand;
 mod large;
+mod incident;
 mod layer_checker;
 mod layers;
 mod lineage_files;

@@ -280,6 +280,8 @@ pub(crate) fn yaml(value: &Value) -> Vec<u8> {
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod incident;
+#[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod rotation;

@@ -16,6 +16,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
         let spec = &document.value.spec;
         let rollback = spec.rollback.iter().map(|rollback| &rollback.quorum);
         let bypass = spec.bypass.iter().map(|bypass| &bypass.quorum);
+        let access = spec.access.iter().map(|access| &access.quorum);
+        for quorum in access {
+            let at = "/spec/access/quorum";
+            found.extend(check_quorum(facts, document, at, quorum));
+        }
         for quorum in rollback {
             found.extend(check_quorum(
                 facts,

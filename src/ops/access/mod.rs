@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::engine::incident::{Incident, Standing, incidents};
 use crate::engine::trust::TrustProblem;
 use crate::engine::world::World;
 use crate::error::Result;
@@ -30,6 +31,8 @@ pub struct AccessRequest {
     pub is_by_group: bool,
     /// Only what concerns this environment.
     pub environment: Option<EnvironmentName>,
+    /// Also access for incidents that is over and was looked at, and what never began.
+    pub has_past: bool,
 }
 
 /// Who may do what.
@@ -47,6 +50,9 @@ pub struct AccessReport {
     /// The engines, unless one person or group is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub engines: Vec<EngineAccess>,
+    /// Access that people gave for incidents: what holds, waits or is to be looked at; all of it when that is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
     /// What nobody can do as it is: quorums that cannot be met, groups that do not exist, trust files that have ended.
     pub problems: Vec<String>,
     /// Why governed files of the head are not in force, if they are not: then what holds is what was adopted before.
@@ -141,6 +147,7 @@ pub fn access(context: &Context, request: &AccessRequest) -> Result<AccessReport
         principals,
         groups,
         engines: engines.collect(),
+        incidents: find_incidents(&world, request, who.as_deref()),
         problems: find_problems(&world, &grants),
         not_adopted: world
             .not_adopted
@@ -148,6 +155,26 @@ pub fn access(context: &Context, request: &AccessRequest) -> Result<AccessReport
             .map(TrustProblem::to_string)
             .collect(),
     })
+}
+
+/// Access for incidents, of one person if one is asked for.
+fn find_incidents(world: &World, request: &AccessRequest, who: Option<&str>) -> Vec<Incident> {
+    if request.is_by_group {
+        return Vec::new();
+    }
+    let now = world.pending.now();
+    let mut found = incidents(world.state(), &world.people, &world.manifests, now);
+    found.retain(|incident| {
+        let terms = &incident.terms;
+        let is_present = match incident.standing {
+            Standing::InForce | Standing::Waiting | Standing::ReviewDue | Standing::Void => true,
+            Standing::Reviewed | Standing::Lapsed => request.has_past,
+        };
+        is_present
+            && who.is_none_or(|who| terms.person.as_str() == who)
+            && (request.environment.as_ref()).is_none_or(|asked| terms.environment == *asked)
+    });
+    found
 }
 
 fn of_principals(

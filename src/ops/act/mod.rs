@@ -1,9 +1,11 @@
 //! What people do about promotions besides answering them: shown, signed, and handed in, as answers are.
 
 mod draft;
+mod incident;
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::attest::random;
@@ -12,7 +14,7 @@ use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::model::act::{Act, Signing};
 use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::attestation::Statement;
-use crate::model::id::{EnvironmentName, WorkspaceName};
+use crate::model::id::{EnvironmentName, PrincipalName, WorkspaceName};
 use crate::model::label::Tag;
 use crate::model::period::Period;
 use crate::model::snapshot::SnapshotId;
@@ -63,6 +65,38 @@ pub enum What {
     Abort(String),
     /// Let a promotion that failed be tried again.
     Retry(String),
+    /// Give a person access for an incident.
+    GrantAccess(AccessAsked),
+    /// Sign the access that somebody else asked for, by its id or the first digits of it.
+    ApproveAccess(String),
+    /// End it before its time.
+    RevokeAccess(String),
+    /// Look at what was done with it.
+    ReviewAccess(String),
+}
+
+/// Access that is asked for.
+#[derive(Debug, Clone)]
+pub struct AccessAsked {
+    /// Who gets it.
+    pub person: PrincipalName,
+    /// The environment; that of the workspace when left out.
+    pub environment: Option<EnvironmentName>,
+    /// Only this workspace.
+    pub workspace: Option<WorkspaceName>,
+    /// What the person may do.
+    pub role: String,
+    /// For how long from now, or until when.
+    pub until: Until,
+}
+
+/// How long something holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Until {
+    /// For so long from now.
+    For(Period),
+    /// Until then.
+    Time(Timestamp),
 }
 
 /// What tags are let through of.
@@ -138,6 +172,10 @@ impl Desk {
                 let (of, facts) = self.scope(signing, scope)?;
                 (Act::Hold(of), facts, Vec::new())
             }
+            What::GrantAccess(asked) => self.draft_access(signing, asked)?,
+            What::ApproveAccess(text) => self.draft_access_approval(signing, text)?,
+            What::RevokeAccess(text) => self.draft_access_end(signing, text)?,
+            What::ReviewAccess(text) => self.draft_access_review(signing, text)?,
             What::Resume(scope) => {
                 let (of, facts) = self.scope(signing, scope)?;
                 (Act::Resume(of), facts, Vec::new())
@@ -163,6 +201,10 @@ impl Desk {
             Act::Declassify(of) => self.hand_in(context, &Statement::new(subject, kind, of)),
             Act::Override(of) => self.hand_in(context, &Statement::new(subject, kind, of)),
             Act::Review(of) | Act::Abort(of) | Act::Retry(of) => {
+                self.hand_in(context, &Statement::new(subject, kind, of))
+            }
+            Act::GrantAccess(of) => self.hand_in(context, &Statement::new(subject, kind, of)),
+            Act::RevokeAccess(of) | Act::ReviewAccess(of) => {
                 self.hand_in(context, &Statement::new(subject, kind, of))
             }
             Act::Hold(of) | Act::Resume(of) => {

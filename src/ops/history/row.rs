@@ -290,6 +290,12 @@ fn of_act<'k>(
             workspace: Some(of.workspace.clone()),
             ..row
         },
+        Act::GrantAccess(of) => HistoryRow {
+            environment: Some(of.terms.environment.clone()),
+            workspace: of.terms.workspace.clone(),
+            ..row
+        },
+        Act::RevokeAccess(_) | Act::ReviewAccess(_) => row,
         Act::Hold(of) | Act::Resume(of) => HistoryRow {
             environment: Some(of.environment.clone()),
             artifact: Some(of.artifact.clone()),
@@ -314,6 +320,14 @@ fn describe_act(act: &Act) -> String {
         Act::Resume(_) => "ends a hold".to_owned(),
         Act::Abort(_) => "aborts it".to_owned(),
         Act::Retry(_) => "asks to try again".to_owned(),
+        Act::GrantAccess(of) => {
+            let (terms, id) = (&of.terms, of.terms.id().to_string());
+            let id: String = id.chars().take(10).collect();
+            let (person, role, until) = (&terms.person, &terms.role, terms.expires_at);
+            format!("gives `{person}` access as {role} until {until} ({id})")
+        }
+        Act::RevokeAccess(of) => format!("ends access {:.10}", of.access.to_string()),
+        Act::ReviewAccess(of) => format!("reviewed access {:.10}", of.access.to_string()),
     }
 }
 

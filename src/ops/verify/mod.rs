@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::engine::audit::{self, Audit, Problem};
 use crate::engine::book::{Book, BookError};
 use crate::engine::error::EngineError;
+use crate::engine::incident::unreviewed;
 use crate::engine::witness::Notes;
 use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
@@ -211,6 +212,12 @@ impl VerifyReport {
             self.warnings.push(format!(
                 "{} entries at the end are not covered by the checkpoint yet; the next `promote apply` signs them",
                 log.unsigned_tail()
+            ));
+        }
+        for incident in unreviewed(book.state(), held.now) {
+            let (id, person, ended) = (incident.short(), &incident.terms.person, incident.ends);
+            self.warnings.push(format!(
+                "nobody reviewed the access `{id}` of `{person}`, which ended at {ended}"
             ));
         }
         self.check_root(book, held.request);
