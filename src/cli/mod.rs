@@ -63,6 +63,7 @@ commands! {
     demo => Demo,
     digest => Digest,
     explain => Explain,
+    gto => Gto,
     history => History,
     hold => Hold,
     init => Init,

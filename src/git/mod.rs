@@ -18,6 +18,7 @@ pub mod path;
 pub mod program;
 pub mod repository;
 pub mod snapshot;
+pub mod tags;
 mod texts;
 mod trail;
 mod transport;

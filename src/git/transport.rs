@@ -75,6 +75,42 @@ impl Repository {
         Err(self.unavailable(output.reason()))
     }
 
+    /// Fetches all references below a folder to below another, also those that were moved there.
+    pub(super) fn fetch_tags(&self, from: &str, to: &str) -> Result<(), GitError> {
+        let mut arguments = words(&[
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--prune",
+        ]);
+        arguments.extend(words(&["--no-recurse-submodules", "--refmap=", "--"]));
+        arguments.extend([self.remote_argument(), format!("+{from}*:{to}*")]);
+        let output = self.call(&arguments)?;
+        if output.is_success {
+            return Ok(());
+        }
+        Err(self.unavailable(output.reason()))
+    }
+
+    /// Pushes references to the same names, all or none, none of which may be there with something else.
+    pub(super) fn push_references(&self, names: &[String]) -> Result<(), GitError> {
+        let mut arguments = words(&["push", "--porcelain", "--no-verify", "--no-follow-tags"]);
+        arguments.extend(words(&[
+            "--recurse-submodules=no",
+            "--no-progress",
+            "--atomic",
+            "--",
+        ]));
+        arguments.push(self.remote_argument());
+        arguments.extend(names.iter().map(|name| format!("{name}:{name}")));
+        let output = self.call(&arguments)?;
+        if output.is_success {
+            return Ok(());
+        }
+        Err(self.push_failure(&[], &output))
+    }
+
     /// Pushes branches, all or none, each only if the remote still holds what is expected.
     pub(super) fn push_remote(&self, moves: &[BranchMove]) -> Result<(), GitError> {
         let mut arguments = words(&["push", "--porcelain", "--no-verify", "--no-follow-tags"]);

@@ -7,6 +7,7 @@ pub mod attestation;
 pub mod digest;
 pub mod environment;
 pub mod event;
+pub mod gto;
 pub mod id;
 pub mod incident;
 pub mod label;

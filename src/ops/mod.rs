@@ -13,6 +13,7 @@ pub mod cost;
 pub mod demo;
 pub mod digest;
 pub mod export;
+pub mod gto;
 pub mod history;
 pub mod init;
 pub mod ledger;

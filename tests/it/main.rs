@@ -24,6 +24,7 @@ mod faults;
 mod flow;
 mod fuzz;
 mod generated;
+mod gto;
 mod hand;
 mod large;
 mod incident;

@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use crate::support::root;
 
 /// The pages whose commands people paste.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/audit.md",
     "docs/azure.md",
+    "docs/gto.md",
     "docs/incidents.md",
     "docs/lineage.md",
 ];
