@@ -1,7 +1,7 @@
 //! The Azure resources that a topology describes: resource groups, Azure Machine Learning workspaces, tags, and who gets
 //! which role on them. As text for Bicep, Terraform and the shell, and held against a list of what there is.
 //!
-//! The manifests say who owns, approves and acts; Azure's own words for that are chosen here, in [`roles`], and nowhere
+//! The manifests say who owns, approves and acts; Azure's own words for that are chosen here, in `roles`, and nowhere
 //! else. What is chosen is said in the head of every text, as [`ASSUMPTIONS`].
 
 mod az_cli;
