@@ -56,7 +56,7 @@ pub(super) struct Known<'a> {
 /// A version that the ledger does not know, with who signed it and the signature file.
 struct Fresh {
     id: VersionId,
-    producer: Option<(Signer, Vec<u8>)>,
+    producer: Option<Producer>,
 }
 
 /// The first place in the order of registrations that new versions take; the ledger never gets that long.
@@ -65,7 +65,7 @@ const NEW: u64 = 1 << 62;
 /// The SHA-256 of each version's manifest.
 #[must_use]
 pub fn manifest_hashes(manifests: &Repository) -> BTreeMap<VersionId, Sha256> {
-    let hash = |(id, version): (&VersionId, &crate::manifest::repository::RegisteredVersion)| {
+    let hash = |(id, version): (&VersionId, &RegisteredVersion)| {
         (
             id.clone(),
             Sha256::of(version.document.source.text.as_bytes()),
@@ -282,13 +282,16 @@ fn add_fresh<'a>(
     Ok(signed)
 }
 
-/// Who signed each manifest, with the signature file. A signature that is bad or nobody's is as good as none.
+/// Who signed a manifest, with the signature file.
+type Producer = (Signer, Vec<u8>);
+
+/// Who signed each manifest. A signature that is bad or nobody's is as good as none.
 fn producers(
     head: &Snapshot,
     versions: &[(&VersionId, &RegisteredVersion, Sha256)],
     people: &People,
     at: u64,
-) -> Result<Vec<Option<(Signer, Vec<u8>)>>, EngineError> {
+) -> Result<Vec<Option<Producer>>, EngineError> {
     let read = |version: &RegisteredVersion| {
         let path = path_of_signature(&version.document.source.path);
         head.read(&path, MAX_STATEMENT_BYTES)

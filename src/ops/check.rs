@@ -99,6 +99,17 @@ fn diagnostics(
     Ok(found)
 }
 
+fn check_role_assignments(manifests: &Repository, path: &Path) -> Result<Vec<Diagnostic>> {
+    let listing = read_listing(path)?;
+    let assignments = RoleAssignment::all(&listing).map_err(Failure::diagnostics)?;
+    topology::check_assignments(manifests, &assignments).ok_or_else(|| {
+        let pattern = manifests.topology.value.spec.pattern;
+        let message = format!("the pattern `{pattern}` has no rule about role assignments");
+        Failure::new(FailureKind::Usage, message)
+            .hint("the pattern `single-environment` has: nobody may change production data")
+    })
+}
+
 fn read_branch(context: &Context) -> Result<Vec<(String, Vec<u8>)>> {
     let repository = context.repository()?;
     let branch = context.settings.branch.as_str();

@@ -43,7 +43,7 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 19] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 20] = [
     same_path::check,
     reference::check,
     project::check,
