@@ -98,6 +98,11 @@ impl Engine {
         self.trusts_memory.then(|| self.seen("history"))
     }
 
+    /// Where what versions say is kept; `None` when nothing kept is to be believed.
+    pub(crate) fn versions_path(&self) -> Option<PathBuf> {
+        self.trusts_memory.then(|| self.seen("versions"))
+    }
+
     /// One file of a kind for each repository, since several may share a state folder.
     fn seen(&self, kind: &str) -> PathBuf {
         let repository = self.repository.git_directory().as_os_str();

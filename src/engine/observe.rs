@@ -9,6 +9,7 @@ use crate::engine::error::EngineError;
 use crate::engine::inbox::{
     self, Found, INBOX_BRANCH, MAX_STATEMENT_BYTES, MAX_STATEMENT_FILES, STATEMENTS_FOLDER,
 };
+use crate::engine::parse_cache::ParseCache;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
@@ -193,10 +194,17 @@ impl Engine {
         if self.book.is_some() {
             return self.open_or_refresh_book(head);
         }
+        let kept = self.versions_path();
         let mut cache = std::mem::take(&mut self.cache);
         let (book, manifests) = rayon::join(
             || self.open_or_refresh_book(head),
-            || cache.parse(head, head.all()?.iter()).map(drop),
+            || {
+                if let Some(path) = &kept {
+                    cache = ParseCache::load(path);
+                }
+                cache.parse(head, head.all()?.iter())?;
+                kept.as_ref().map_or(Ok(()), |path| cache.keep(path, head))
+            },
         );
         self.cache = cache;
         book?;
@@ -401,7 +409,7 @@ impl Engine {
         head: &Snapshot,
         adoption: &Adoption,
     ) -> Result<Vec<TrustProblem>, EngineError> {
-        let mut cache = crate::engine::world::ParseCache::default();
+        let mut cache = ParseCache::default();
         match manifests_in_force(&mut cache, head, head, adoption) {
             Ok((manifests, _)) => Ok(invalid_files(&crate::engine::rules::check(&manifests))),
             Err(EngineError::Invalid(problems)) => Ok(invalid_files(&problems)),

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::execute::version_of;
 use crate::engine::world::World;
-use crate::fs::durable;
+use crate::fs::kept;
 use crate::git::Oid;
 use crate::git::error::GitError;
 use crate::git::history::CommitInfo;
@@ -94,22 +94,12 @@ impl Requests {
 
 /// What was kept; `None` when it is damaged, or somebody else could have written it.
 fn load(path: &Path) -> io::Result<Option<History>> {
-    if !durable::is_private(path)? {
-        return Ok(None);
-    }
-    let bytes = durable::read_bounded(path, MAX_KEPT_BYTES)?;
-    Ok(History::decode(&bytes))
+    let bytes = kept::load(path, MAX_KEPT_BYTES)?;
+    Ok(bytes.and_then(|bytes| History::decode(&bytes)))
 }
 
 fn keep(path: &Path, history: &History) -> io::Result<()> {
-    let bytes = history.encode();
-    if bytes.len() > MAX_KEPT_BYTES {
-        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
-    }
-    if let Some(folder) = path.parent() {
-        durable::create_dir_all(folder)?;
-    }
-    durable::write_private(path, &bytes)
+    kept::keep(path, &history.encode(), MAX_KEPT_BYTES)
 }
 
 impl Engine {

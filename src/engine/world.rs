@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::acts;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::authors;
+use crate::engine::parse_cache::ParseCache;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::requests::Requests;
@@ -15,10 +16,8 @@ use crate::engine::witness::Cosigned;
 use crate::flow::closure::Labels;
 use crate::flow::declassification::{Claim, Lowered, lowered};
 use crate::gate::evidence::InboxFacts;
-use crate::git::Oid;
 use crate::git::snapshot::{Entry, Snapshot};
-use crate::manifest::layout::{GOVERNED_PATHS, classify, explain_unexpected, is_governed};
-use crate::manifest::parsed::{ParsedFile, parse_file};
+use crate::manifest::layout::{GOVERNED_PATHS, is_governed};
 use crate::manifest::repository::Repository;
 use crate::manifest::trust_root::TrustRootSpec;
 use crate::manifest::workspace::WorkspaceSpec;
@@ -179,60 +178,6 @@ pub fn wanted(manifests: &Repository) -> BTreeMap<String, Wanted> {
             (document.source.path.clone(), wanted)
         };
     manifests.releases.values().map(wanted).collect()
-}
-
-/// The newest file of each path that was parsed, with the name that Git has for its bytes, so that what did not change is
-/// not parsed again.
-#[derive(Debug, Default)]
-pub struct ParseCache(BTreeMap<String, (Oid, Option<Arc<ParsedFile>>)>);
-
-impl ParseCache {
-    /// The parsed files among those that a snapshot has.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be read.
-    pub fn parse<'a>(
-        &mut self,
-        snapshot: &Snapshot,
-        entries: impl Iterator<Item = &'a Entry> + Clone,
-    ) -> Result<Vec<(&'a str, Arc<ParsedFile>)>, EngineError> {
-        use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-        let is_new = |entry: &&Entry| entry.kind.is_file() && self.known(entry).is_none();
-        let (mut opaque, mut fresh) = (Vec::new(), Vec::new());
-        for entry in entries.clone().filter(is_new) {
-            match classify(&entry.path) {
-                Some(place) if !place.is_opaque() => fresh.push(entry),
-                None if explain_unexpected(&entry.path).is_none() => {}
-                Some(_) | None => opaque.push(entry),
-            }
-        }
-        let oids: Vec<_> = fresh.iter().map(|entry| entry.oid).collect();
-        let bytes = snapshot.repository().read_blobs(&oids, MAX_FILE_BYTES)?;
-        let nothing = opaque.into_iter().map(|entry| (entry, Vec::new()));
-        let parsed: Vec<_> = fresh
-            .into_iter()
-            .zip(bytes)
-            .chain(nothing)
-            .collect::<Vec<_>>()
-            .into_par_iter()
-            .map(|(entry, bytes)| {
-                let file = parse_file(&entry.path, &bytes).map(Arc::new);
-                (entry.path.clone(), (entry.oid, file))
-            })
-            .collect();
-        self.0.extend(parsed);
-        let found = entries.filter_map(|entry| {
-            let file = self.known(entry)?.clone()?;
-            Some((entry.path.as_str(), file))
-        });
-        Ok(found.collect())
-    }
-
-    fn known(&self, entry: &Entry) -> Option<&Option<Arc<ParsedFile>>> {
-        let (oid, file) = self.0.get(&entry.path)?;
-        (*oid == entry.oid).then_some(file)
-    }
 }
 
 /// The governed files and the trust files of a snapshot.

@@ -5,6 +5,7 @@ pub mod cache;
 mod copy;
 pub mod durable;
 mod hashing;
+pub mod kept;
 mod lock;
 pub mod md5;
 pub mod scratch;

@@ -1,17 +1,14 @@
-//! What is known of commits, as a file keeps it: a line with the SHA-256 of the rest, and JSON.
-//!
-//! Whatever is wrong with it, nothing is known then: it may cost time, never a wrong answer. Whoever reads such a file has
-//! to see to it that nobody else can write it.
+//! What is known of commits, as a file keeps it: JSON, sealed as [`crate::fs::kept`] does it.
 
 use std::collections::BTreeMap;
 
 use git2::Oid;
 use serde::{Deserialize, Serialize};
 
+use crate::fs::kept;
 use crate::git::history::MAX_COMMITS;
 use crate::git::origins::{Commit, History};
 use crate::git::texts::Texts;
-use crate::model::digest::Sha256;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,19 +40,13 @@ impl History {
             commits: self.commits.iter().map(commit).collect(),
         };
         let json = serde_json::to_vec(&kept).unwrap_or_default();
-        let mut bytes = format!("{}\n", Sha256::of(&json)).into_bytes();
-        bytes.extend(json);
-        bytes
+        kept::seal(&json)
     }
 
     /// Reads such a file; `None` when it is damaged, or not one.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (line, json) = bytes.split_at_checked(65)?;
-        if line != format!("{}\n", Sha256::of(json)).as_bytes() {
-            return None;
-        }
-        let kept: Kept = serde_json::from_slice(json).ok()?;
+        let kept: Kept = serde_json::from_slice(kept::open(bytes)?).ok()?;
         if kept.commits.len() > MAX_COMMITS {
             return None;
         }

@@ -6,6 +6,7 @@ pub mod check;
 pub mod dataset;
 pub mod foreign;
 pub mod freeze;
+pub mod kept;
 pub mod kind;
 pub mod layout;
 mod naming;

@@ -346,12 +346,12 @@ impl Checksums {
             });
         }
         check_paths(entries.iter().map(|(path, _)| path))?;
-        let mut hasher = Hasher::new();
-        for (path, hash) in &entries {
-            hasher.update(format!("{hash}  {path}\n"));
-        }
-        let digest = TreeDigest(Sha256::from_bytes(hasher.finalize().into()));
-        Ok(Self { entries, digest })
+        let mut checksums = Self {
+            entries,
+            digest: TreeDigest(Sha256::of(b"")),
+        };
+        checksums.digest = TreeDigest(Sha256::of(checksums.to_string().as_bytes()));
+        Ok(checksums)
     }
 
     /// Paths and hashes, sorted by path.
@@ -364,6 +364,14 @@ impl Checksums {
     #[must_use]
     pub const fn digest(&self) -> TreeDigest {
         self.digest
+    }
+}
+
+/// The lines that it was read from.
+impl fmt::Display for Checksums {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.entries.iter();
+        lines.try_for_each(|(path, hash)| writeln!(formatter, "{hash}  {path}"))
     }
 }
 

@@ -434,6 +434,15 @@ fn a_staging_area_that_is_full_records_nothing() {
 #[test]
 fn a_ledger_that_cannot_be_written_stops_everything_before_it_begins() {
     let organisation = Organisation::with_directory_ledger();
+    // So that the file of entries is larger than any piece of evidence.
+    for number in 0..6 {
+        let purpose = format!("  # {number}\n  environments: [dev, qa, prod]\n");
+        organisation.edit("promote.yaml", "  environments: [dev, qa, prod]\n", &purpose);
+        organisation
+            .as_person("ada", &["trust", "sign", "--commit"])
+            .expect_code(0);
+        organisation.apply().expect_code(0);
+    }
     make_ready(&organisation, "1.0.0");
     let entries = organisation.path("ledger/ledger/entries/000.jsonl");
     let before = files_under(&organisation.path("ledger"));
