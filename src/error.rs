@@ -199,6 +199,7 @@ fn kind_of(error: &EngineError) -> FailureKind {
         | EngineError::File { .. } => FailureKind::Unavailable,
         EngineError::NotAllowed { .. }
         | EngineError::OtherLedger { .. }
+        | EngineError::OtherThanAdopted { .. }
         | EngineError::Rewritten { .. }
         | EngineError::Expired(_)
         | EngineError::NothingAdopted(_) => FailureKind::Denied,
@@ -235,6 +236,9 @@ fn hint_of(error: &EngineError) -> Option<&'static str> {
         EngineError::Rewritten { .. } => {
             Some("put the old history back; nothing is promoted from a history that was rewritten")
         }
+        EngineError::OtherThanAdopted { .. } => Some(
+            "an engine recorded it so: `promote history` says which; have the files signed anew with `promote trust sign`, and replace that engine's key with `promote trust rotate`",
+        ),
         EngineError::SetBack { .. } => {
             Some("put the ledger back; if it was begun afresh on purpose, remove that file")
         }

@@ -6,7 +6,6 @@ use crate::cli::{Exit, names, render};
 use crate::context::Context;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::model::approval::ApprovalDecision;
-use crate::model::artifact::ArtifactKind;
 use crate::model::id::EnvironmentName;
 use crate::model::period::Period;
 use crate::ops::approve::{Answer, Asked, DEFAULT_VALIDITY, Desk, Draft, HandedIn};
@@ -16,8 +15,8 @@ use crate::ui::report::{Page, Report, Tone};
 /// Sign that a promotion may go on
 ///
 /// Shows what is signed first: the digest, the target, what it replaces, and every gate's answer. The statement is signed
-/// with your SSH key and pushed to the branch `promote-inbox`; anyone can check it with `ssh-keygen -Y verify`. With an
-/// artifact and `--in` it answers all promotions of a rollout at once, with one statement for each workspace.
+/// with your SSH key and pushed to the branch `promote-inbox`; anyone can check it with `ssh-keygen -Y verify`. With a
+/// version and `--in` it answers all promotions of a rollout at once, with one statement for each workspace.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -43,11 +42,11 @@ pub(crate) struct Args {
 /// Which promotions are meant.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AskedArgs {
-    /// The promotion, as `promote plan` prints it; with `--in` the artifact, such as `wildlife/penguin-species`
+    /// The promotion, as `promote plan` prints it; with `--in` the version, such as `wildlife/penguin-species@1.0.0`
     #[arg(value_name = "PROMOTION")]
     what: String,
 
-    /// All promotions of the artifact into this environment, whichever workspaces they are for
+    /// All promotions of the version into this environment, whichever workspaces they are for
     #[arg(long = "in", value_name = "ENV")]
     environment: Option<EnvironmentName>,
 }
@@ -57,8 +56,8 @@ impl AskedArgs {
         match &self.environment {
             None => Ok(Asked::One(self.what.clone())),
             Some(environment) => {
-                let artifact = names::artifact(&self.what, ArtifactKind::Model)?;
-                Ok(Asked::All(artifact, environment.clone()))
+                let version = names::version(&self.what)?;
+                Ok(Asked::All(version, environment.clone()))
             }
         }
     }

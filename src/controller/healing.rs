@@ -37,6 +37,7 @@ impl Healing {
             | EngineError::Internal(_) => Self::Time,
             EngineError::NoBranch { .. }
             | EngineError::OtherLedger { .. }
+            | EngineError::OtherThanAdopted { .. }
             | EngineError::Rewritten { .. }
             | EngineError::SetBack { .. }
             | EngineError::NothingAdopted(_)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::engine::pins;
 use crate::flow::closure::highest;
 use crate::git::snapshot::Entry;
 use crate::manifest::dataset::DatasetSpec;
@@ -50,6 +51,9 @@ impl Engine {
                     EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
                 })?;
                 let snapshot = self.repository.snapshot(commit)?;
+                if let Some(pin) = adoption.files.get(&tree_path) {
+                    pins::read(&snapshot, &path, *pin)?;
+                }
                 let entry = snapshot.entry(&path)?;
                 let entry = entry.map(|(kind, oid)| Entry {
                     path: path.clone(),

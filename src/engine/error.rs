@@ -87,6 +87,16 @@ pub enum EngineError {
     /// Governed files are not valid, so nothing can be decided under them.
     #[error("the governed files are not valid")]
     Invalid(Vec<Diagnostic>),
+    /// A commit that an adoption names has other governed files than those that were signed.
+    #[error(
+        "`{path}` at commit {commit} is not what was signed, so what the ledger says of that commit is not to be believed"
+    )]
+    OtherThanAdopted {
+        /// The file.
+        path: String,
+        /// The commit.
+        commit: String,
+    },
     /// The engine key is not in the trust root.
     #[error("the engine key {fingerprint} is not in `trust/root.yaml`")]
     UnknownEngine {

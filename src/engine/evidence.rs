@@ -10,6 +10,7 @@ use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
+use crate::engine::pins;
 use crate::engine::pipelines;
 use crate::engine::record;
 use crate::engine::registrations::is_disowned;
@@ -295,16 +296,7 @@ impl Engine {
             .commit
             .parse()
             .map_err(|_| EngineError::Internal(format!("`{}` is not a commit", adoption.commit)))?;
-        let bytes = self
-            .repository
-            .snapshot(commit)?
-            .read(&path, MAX_MANIFEST_BYTES)?
-            .unwrap_or_default();
-        if Sha256::of(&bytes) != pin {
-            return Err(EngineError::Internal(format!(
-                "`{path}` at {commit} is not what was adopted"
-            )));
-        }
+        let bytes = pins::read(&self.repository.snapshot(commit)?, &path, pin)?;
         let document =
             parse_manifest::<Policy>(&place, &path, &bytes).map_err(EngineError::Invalid)?;
         Ok(Some((pin, document.value.spec)))

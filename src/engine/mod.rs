@@ -21,6 +21,7 @@ pub mod observe;
 mod parse_cache;
 pub mod pending;
 pub mod people;
+mod pins;
 pub mod pipelines;
 #[cfg(test)]
 mod proof;

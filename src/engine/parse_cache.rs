@@ -15,6 +15,8 @@ use crate::git::snapshot::{Entry, Snapshot};
 use crate::manifest::kept::{KeptVersion, decode, encode};
 use crate::manifest::layout::{classify, explain_unexpected};
 use crate::manifest::parsed::{ParsedFile, parse_file};
+use crate::model::digest::Sha256;
+use crate::model::event::Adoption;
 
 /// How many files may be new without being kept: they are read again in less time than a large file is written.
 const KEEP_FROM: usize = 256;
@@ -28,6 +30,8 @@ pub struct ParseCache {
     files: BTreeMap<String, (Oid, Option<Arc<ParsedFile>>)>,
     /// How many were parsed that are not kept on the machine.
     new: usize,
+    /// The adoption that files were held against last: its commit and its index.
+    held: Option<(String, Sha256)>,
 }
 
 impl ParseCache {
@@ -43,8 +47,26 @@ impl ParseCache {
         let versions = versions.into_iter().flatten();
         Self {
             files: versions.filter_map(file).collect(),
-            new: 0,
+            ..Self::default()
         }
+    }
+
+    /// Does once for each adoption what need not be done at every look. Commits never change.
+    ///
+    /// # Errors
+    ///
+    /// What the work says.
+    pub fn once(
+        &mut self,
+        adoption: &Adoption,
+        work: impl FnOnce() -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let this = (adoption.commit.clone(), adoption.index);
+        if self.held.as_ref() != Some(&this) {
+            work()?;
+            self.held = Some(this);
+        }
+        Ok(())
     }
 
     /// Keeps the files of versions that a snapshot has, if enough of them are new. That they cannot be kept stops nobody.

@@ -10,6 +10,7 @@ use crate::engine::evidence::authors;
 use crate::engine::parse_cache::ParseCache;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
+use crate::engine::pins;
 use crate::engine::requests::Requests;
 use crate::engine::trust::{Expiry, TrustProblem};
 use crate::engine::witness::Cosigned;
@@ -206,7 +207,7 @@ pub fn governed_entries(snapshot: &Snapshot) -> Result<Vec<Entry>, EngineError> 
 ///
 /// # Errors
 ///
-/// When the governed files themselves are not valid.
+/// When the governed files themselves are not valid, or are others than those that were adopted.
 pub fn manifests_in_force(
     cache: &mut ParseCache,
     head: &Snapshot,
@@ -222,6 +223,7 @@ pub fn manifests_in_force(
                 .is_ok_and(|path| adoption.files.contains_key(&path))
     };
     let governed = governed_entries(adopted)?;
+    cache.once(adoption, || pins::check_all(adopted, &governed, adoption))?;
     let of_adopted = |entry: &&Entry| is_of_adopted(&entry.path) && is_adopted(&entry.path);
     let mut files = cache.parse(adopted, governed.iter().filter(of_adopted))?;
     let of_head = |entry: &&Entry| !is_of_adopted(&entry.path);

@@ -14,10 +14,15 @@ use crate::manifest::layout::{Place, classify};
 use crate::manifest::parsed::{Content, ParsedFile};
 use crate::manifest::version::ArtifactVersion;
 use crate::manifest::yaml::Document;
-use crate::model::digest::Checksums;
+use crate::model::digest::{Checksums, Sha256};
 
-/// Begins every such file: what another program kept may follow other rules.
-const FORMAT: &str = concat!("versions 1 of promote ", env!("CARGO_PKG_VERSION"), "\n");
+/// Begins every such file: what a program with another version, or with other rules of reading, has kept is not believed.
+/// The schema of a version's manifest stands for those rules; the number is raised when they change without it.
+fn format() -> Vec<u8> {
+    let schema = serde_json::to_vec(&schemars::schema_for!(ArtifactVersion)).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    format!("versions 1 of promote {version} {}\n", Sha256::of(&schema)).into_bytes()
+}
 
 /// A file of a version: its path, the name that Git has for its bytes, its text, and what that says.
 #[derive(Serialize, Deserialize)]
@@ -46,7 +51,7 @@ pub struct KeptVersion {
 #[must_use]
 pub fn encode(files: &[(&str, String, &ParsedFile)]) -> Vec<u8> {
     let lines: Vec<Vec<u8>> = files.par_iter().filter_map(encode_one).collect();
-    let mut bytes = FORMAT.as_bytes().to_vec();
+    let mut bytes = format();
     for line in lines {
         bytes.extend(line);
         bytes.push(b'\n');
@@ -88,7 +93,7 @@ fn encode_one((path, oid, file): &(&str, String, &ParsedFile)) -> Option<Vec<u8>
 /// Reads what [`encode`] wrote; nothing when another program wrote it, or a line is damaged.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Vec<KeptVersion> {
-    let Some(rest) = bytes.strip_prefix(FORMAT.as_bytes()) else {
+    let Some(rest) = bytes.strip_prefix(format().as_slice()) else {
         return Vec::new();
     };
     let lines: Vec<&[u8]> = rest.split(|byte| *byte == b'\n').collect();

@@ -21,7 +21,7 @@ use crate::model::approval::{
     APPROVAL_NAMESPACE, APPROVAL_TYPE, Approval, ApprovalBinding, ApprovalDecision, MARK_BAD_TYPE,
     MarkBad,
 };
-use crate::model::artifact::ArtifactId;
+use crate::model::artifact::VersionId;
 use crate::model::attestation::{Statement, Subject};
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::id::{EnvironmentName, PrincipalName};
@@ -40,8 +40,8 @@ pub const DEFAULT_VALIDITY: &str = "7d";
 pub enum Asked {
     /// One, as a person types it.
     One(String),
-    /// All that would bring an artifact into an environment: those of one rollout.
-    All(ArtifactId, EnvironmentName),
+    /// All that would bring a version into an environment: those of one rollout.
+    All(VersionId, EnvironmentName),
 }
 
 /// What to answer.
@@ -124,8 +124,8 @@ impl Desk {
     pub fn drafts(&self, asked: &Asked) -> Result<Vec<Draft>> {
         match asked {
             Asked::One(promotion) => Ok(vec![self.draft(promotion)?]),
-            Asked::All(artifact, environment) => {
-                let all = self.find_all(artifact, environment)?.into_iter();
+            Asked::All(version, environment) => {
+                let all = self.find_all(version, environment)?.into_iter();
                 all.map(|judged| self.drafted(judged)).collect()
             }
         }
@@ -267,19 +267,16 @@ impl Desk {
         }
     }
 
-    fn find_all(
-        &self,
-        artifact: &ArtifactId,
-        environment: &EnvironmentName,
-    ) -> Result<Vec<Judged>> {
+    fn find_all(&self, version: &VersionId, environment: &EnvironmentName) -> Result<Vec<Judged>> {
         let judged = self.engine.survey(&self.world, Vec::new())?.judged;
         let is_meant = |judged: &Judged| {
-            judged.promotion.slot.artifact == *artifact
+            judged.promotion.slot.artifact == version.artifact
+                && judged.promotion.version == version.version
                 && judged.promotion.environment == *environment
         };
         let found: Vec<Judged> = judged.into_iter().filter(is_meant).collect();
         if found.is_empty() {
-            let message = format!("nothing of `{artifact}` is to be promoted to `{environment}`");
+            let message = format!("`{version}` is not to be promoted to `{environment}`");
             return Err(
                 Failure::new(FailureKind::Invalid, message).hint("`promote plan` shows what is")
             );

@@ -39,7 +39,7 @@ fn a_release_goes_out_region_by_region() {
 #[track_caller]
 fn approve_all(organisation: &Organisation) {
     for person in ["omar", "mia"] {
-        let approve = ["approve", "wildlife/penguin-species", "--in", "serving"];
+        let approve = ["approve", FIRST, "--in", "serving"];
         let call = [&approve[..], &["--yes", "-o", "name"]].concat();
         let signed = organisation.as_person(person, &call).expect_code(0);
         assert_eq!(signed.stdout.lines().count(), 3, "{}", signed.all());

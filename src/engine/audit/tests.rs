@@ -7,7 +7,6 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::Judged;
 use crate::engine::execute::push_judgement;
-use crate::engine::pending::Pending;
 use crate::engine::testing::{Made, TestOrganisation};
 use crate::engine::world::World;
 use crate::gate::decide::decide;
@@ -212,31 +211,12 @@ fn reasons_afresh(organisation: &TestOrganisation) -> Vec<String> {
     reasons(&engine)
 }
 
-/// Records what would be recorded now, changed.
+/// What the audit says of an engine that records what would be recorded now, changed.
 fn record_changed(
     organisation: &TestOrganisation,
     change: impl Fn(&mut Event),
 ) -> Result<Vec<String>, EngineError> {
-    let mut engine = organisation.engine();
-    let world = engine.observe()?;
-    let (entries, evidence) = world.pending.into_entries();
-    assert!(!entries.is_empty());
-    let first = entries.first().unwrap();
-    let mut changed = Pending::new(
-        engine.book()?.state().clone(),
-        first.recorded_at,
-        first.commit.clone(),
-        first.engine.clone(),
-    );
-    for entry in entries {
-        let mut event = entry.event;
-        change(&mut event);
-        changed.push(event)?;
-    }
-    for (path, bytes) in evidence {
-        changed.add_evidence(path, bytes);
-    }
-    engine.append(changed)?;
+    let engine = organisation.record_changed(change)?;
     Ok(reasons(&engine))
 }
 

@@ -1,9 +1,8 @@
 //! What ends, what was put back, and what nobody is asked to sign.
 
 use super::*;
-use crate::engine::pending::Pending;
 use crate::engine::record;
-use crate::model::event::{Adoption, Entry, Event};
+use crate::model::event::{Adoption, Entry};
 
 const FIRST: &str = "wildlife/model/penguin-species@1.0.0";
 const POLICY: &str = "policies/qa.yaml";

@@ -25,6 +25,7 @@ use crate::attest::ssh::sign;
 use crate::clock::{Clock as _, ManualClock};
 use crate::config::Environment;
 use crate::engine::error::EngineError;
+use crate::engine::pending::Pending;
 use crate::engine::reconcile::RunReport;
 pub(crate) use crate::engine::testing::versions::Made;
 use crate::engine::{Engine, Keys, Places};
@@ -34,6 +35,7 @@ use crate::git::program::GitProgram;
 use crate::git::repository::Repository;
 use crate::ledger::signer::Signer;
 use crate::model::digest::TreeDigest;
+use crate::model::event::Event;
 use crate::progress::Silent;
 use crate::redact::Secret;
 
@@ -171,6 +173,33 @@ impl TestOrganisation {
     /// Runs an engine once, over all environments.
     pub(crate) fn reconcile(&self) -> RunReport {
         run(self.engine()).unwrap()
+    }
+
+    /// Records what would be recorded now, changed.
+    pub(crate) fn record_changed(
+        &self,
+        change: impl Fn(&mut Event),
+    ) -> Result<Engine, EngineError> {
+        let mut engine = self.engine();
+        let world = engine.observe()?;
+        let (entries, evidence) = world.pending.into_entries();
+        let first = entries.first().unwrap();
+        let mut changed = Pending::new(
+            engine.book()?.state().clone(),
+            first.recorded_at,
+            first.commit.clone(),
+            first.engine.clone(),
+        );
+        for entry in entries {
+            let mut event = entry.event;
+            change(&mut event);
+            changed.push(event)?;
+        }
+        for (path, bytes) in evidence {
+            changed.add_evidence(path, bytes);
+        }
+        engine.append(changed)?;
+        Ok(engine)
     }
 
     /// The time.

@@ -1,0 +1,116 @@
+//! Governed files as they were adopted. An adoption in the ledger says by hash what is in force, and from which commit it was
+//! read; the engine that recorded it wrote that commit down, and nobody signed it. So what stands there is held against what
+//! was signed, each time that it is read.
+
+use std::collections::BTreeMap;
+
+use crate::engine::error::EngineError;
+use crate::engine::world::MAX_FILE_BYTES;
+use crate::git::snapshot::{Entry, Snapshot};
+use crate::manifest::layout::{TRUST_INDEX_PATH, TRUST_ROOT_PATH};
+use crate::model::digest::Sha256;
+use crate::model::event::Adoption;
+
+/// Holds all governed files and the trust files of the commit that was adopted against the adoption.
+///
+/// # Errors
+///
+/// When one is not there or has other bytes, or cannot be read.
+pub(crate) fn check_all(
+    adopted: &Snapshot,
+    entries: &[Entry],
+    adoption: &Adoption,
+) -> Result<(), EngineError> {
+    let trust = [
+        (TRUST_ROOT_PATH, adoption.root),
+        (TRUST_INDEX_PATH, adoption.index),
+    ];
+    let files = adoption.files.iter();
+    let pins: BTreeMap<&str, Sha256> = files
+        .map(|(path, sha256)| (path.as_str(), *sha256))
+        .chain(trust)
+        .collect();
+    let pinned: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| entry.kind.is_file() && pins.contains_key(entry.path.as_str()))
+        .collect();
+    let oids: Vec<_> = pinned.iter().map(|entry| entry.oid).collect();
+    let bytes = adopted.repository().read_blobs(&oids, MAX_FILE_BYTES)?;
+    let found: BTreeMap<&str, Sha256> = pinned
+        .iter()
+        .zip(&bytes)
+        .map(|(entry, bytes)| (entry.path.as_str(), Sha256::of(bytes)))
+        .collect();
+    let mut pins = pins.iter();
+    match pins.find(|(path, sha256)| found.get(*path) != Some(sha256)) {
+        Some((path, _)) => Err(other_than_adopted(path, adopted)),
+        None => Ok(()),
+    }
+}
+
+/// The bytes of one governed file at a commit, as it was pinned there.
+///
+/// # Errors
+///
+/// When it is not there or has other bytes, or cannot be read.
+pub(crate) fn read(snapshot: &Snapshot, path: &str, pin: Sha256) -> Result<Vec<u8>, EngineError> {
+    let bytes = snapshot.read(path, MAX_FILE_BYTES)?;
+    let bytes = bytes.filter(|bytes| Sha256::of(bytes) == pin);
+    bytes.ok_or_else(|| other_than_adopted(path, snapshot))
+}
+
+fn other_than_adopted(path: &str, snapshot: &Snapshot) -> EngineError {
+    EngineError::OtherThanAdopted {
+        path: path.to_owned(),
+        commit: snapshot.commit().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::TestOrganisation;
+    use crate::model::event::Event;
+
+    const POLICY: &str = "policies/prod.yaml";
+    const LOOSE: &str = "apiVersion: promote.dev/v1alpha1\nkind: Policy\nmetadata:\n  name: prod\nspec:\n  gates: []\n";
+
+    /// An engine records what was signed, and names a commit in which somebody has changed a file.
+    fn misnamed(bytes: Option<&str>) -> TestOrganisation {
+        let organisation = TestOrganisation::new();
+        organisation.reconcile();
+        organisation.govern(&["ann", "sue"], &[("freezes/year-end.yaml", None)]);
+        let files = organisation.head_files().into_iter();
+        let mut files: BTreeMap<_, _> = files.map(|(path, bytes)| (path, Some(bytes))).collect();
+        files.insert(
+            POLICY.to_owned(),
+            bytes.map(|text| text.as_bytes().to_vec()),
+        );
+        organisation.commit("eve", "side", &files);
+        let side = organisation.engine().repository().fetch(&["side"]).unwrap();
+        let side = side["side"].unwrap().to_string();
+        let recorded = organisation.record_changed(|event| {
+            if let Event::Adopted(adoption) = event {
+                adoption.commit.clone_from(&side);
+            }
+        });
+        assert!(recorded.is_ok());
+        organisation
+    }
+
+    #[test]
+    fn an_engine_that_adopts_what_was_signed_from_another_commit_changes_no_rule() {
+        for bytes in [Some(LOOSE), None] {
+            let organisation = misnamed(bytes);
+            let error = organisation.observer().observe().unwrap_err();
+            let EngineError::OtherThanAdopted { path, .. } = &error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(path, POLICY);
+            // Signing anew is the way out.
+            organisation.govern(&["ann", "sue"], &[("freezes/new-year.yaml", None)]);
+            let world = organisation.observer().observe().unwrap();
+            assert_eq!(world.state().adoptions.len(), 3);
+        }
+    }
+}
