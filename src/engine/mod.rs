@@ -11,6 +11,7 @@ pub mod datasets;
 pub mod error;
 pub mod evidence;
 pub mod execute;
+mod fresh;
 pub mod heads;
 pub mod holdings;
 pub mod inbox;

@@ -4,31 +4,26 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
-};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
-use crate::engine::inbox::MAX_STATEMENT_BYTES;
+use crate::engine::fresh::{add_fresh, record_fresh};
 use crate::engine::pending::Pending;
-use crate::engine::people::{People, Signer};
+use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::snapshots::{Leave, of_repository};
-use crate::engine::world::{World, workspace_facts};
+use crate::engine::world::World;
 use crate::flow::closure::{Basis, Explained, Labels, Registration};
-use crate::flow::declassification::Lowered;
-use crate::flow::permit::check_label;
 use crate::git::snapshot::Snapshot;
-use crate::manifest::layout::{Place, path_of_checksums, path_of_signature};
+use crate::manifest::layout::Place;
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
-use crate::model::approval::MANIFEST_NAMESPACE;
 use crate::model::artifact::VersionId;
 use crate::model::digest::{FileList, Sha256};
-use crate::model::event::{Event, Registration as Registered, SignatureRef};
+use crate::model::event::Registration as Registered;
 use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label};
 use crate::model::snapshot::DataRef;
@@ -48,19 +43,13 @@ pub struct Outcome {
 pub(super) struct Known<'a> {
     pub(super) spec: Cow<'a, VersionSpec>,
     pub(super) files: Vec<Sha256>,
-    is_signed: bool,
-    recorded: Option<Label>,
+    pub(super) is_signed: bool,
+    pub(super) recorded: Option<Label>,
     pub(super) order: u64,
 }
 
-/// A version that the ledger does not know, with who signed it and the signature file.
-struct Fresh {
-    id: VersionId,
-    producer: Option<Producer>,
-}
-
 /// The first place in the order of registrations that new versions take; the ledger never gets that long.
-const NEW: u64 = 1 << 62;
+pub(super) const NEW: u64 = 1 << 62;
 
 /// The SHA-256 of each version's manifest.
 #[must_use]
@@ -243,73 +232,6 @@ fn from_evidence(
     ))
 }
 
-/// Adds the versions that the ledger does not know, with who signed each.
-fn add_fresh<'a>(
-    head: &Snapshot,
-    manifests: &'a Repository,
-    hashes: &BTreeMap<VersionId, Sha256>,
-    people: &People,
-    state: &State,
-    known: &mut BTreeMap<(VersionId, Sha256), Known<'a>>,
-) -> Result<Vec<Fresh>, EngineError> {
-    let is_new = |(id, version): (&'a VersionId, &'a RegisteredVersion)| {
-        let manifest = *hashes.get(id)?;
-        let mut registered = state.registrations.get(id).into_iter().flatten();
-        let is_known = registered.any(|(_, registered)| registered.manifest == manifest);
-        (!is_known).then_some((id, version, manifest))
-    };
-    let fresh: Vec<_> = manifests.versions.par_iter().filter_map(is_new).collect();
-    let producers = producers(head, &fresh, people, state.size)?;
-    let mut signed = Vec::new();
-    for ((id, version, manifest), producer) in fresh.into_iter().zip(producers) {
-        let files = version.files().iter().map(|(_, sha256)| *sha256).collect();
-        let spec = Cow::Borrowed(&version.document.value.spec);
-        known.insert(
-            (id.clone(), manifest),
-            Known {
-                spec,
-                files,
-                is_signed: producer.is_some(),
-                recorded: None,
-                order: NEW,
-            },
-        );
-        signed.push(Fresh {
-            id: id.clone(),
-            producer,
-        });
-    }
-    Ok(signed)
-}
-
-/// Who signed a manifest, with the signature file.
-type Producer = (Signer, Vec<u8>);
-
-/// Who signed each manifest. A signature that is bad or nobody's is as good as none.
-fn producers(
-    head: &Snapshot,
-    versions: &[(&VersionId, &RegisteredVersion, Sha256)],
-    people: &People,
-    at: u64,
-) -> Result<Vec<Option<Producer>>, EngineError> {
-    let read = |version: &RegisteredVersion| {
-        let path = path_of_signature(&version.document.source.path);
-        head.read(&path, MAX_STATEMENT_BYTES)
-    };
-    let signatures: Vec<_> = versions
-        .iter()
-        .map(|(_, version, _)| read(version))
-        .collect::<Result<_, _>>()?;
-    let verify = |((_, version, _), signature): (&(_, &RegisteredVersion, _), Option<Vec<u8>>)| {
-        let signature = signature?;
-        let text = version.document.source.text.as_bytes();
-        let signer = people.verify(MANIFEST_NAMESPACE, text, &signature, at);
-        Some((signer.ok()?, signature))
-    };
-    let pairs = versions.par_iter().zip(signatures);
-    Ok(pairs.map(verify).collect())
-}
-
 fn compute(
     manifests: &Repository,
     leave: Leave<'_>,
@@ -354,64 +276,4 @@ fn compute(
         },
         &registrations,
     )
-}
-
-fn record_fresh(
-    head: &Snapshot,
-    manifests: &Repository,
-    labels: &Labels,
-    fresh: Fresh,
-    pending: &mut Pending,
-) -> Result<(), EngineError> {
-    let Fresh { id, producer } = fresh;
-    let Some(version) = manifests.versions.get(&id) else {
-        return Ok(());
-    };
-    let spec = &version.document.value.spec;
-    let Some(known) = labels.get(spec.digest) else {
-        return Ok(());
-    };
-    let Some(workspace) = manifests.workspaces.get(&spec.workspace) else {
-        return Ok(());
-    };
-    let facts = workspace_facts(&spec.workspace, &workspace.value.spec);
-    let text = version.document.source.text.as_bytes();
-    let manifest = Sha256::of(text);
-    pending.add_evidence(record::evidence_path(manifest, "yaml"), text.to_vec());
-    let checksums = head
-        .read(
-            &path_of_checksums(&id),
-            crate::engine::world::MAX_FILE_BYTES,
-        )?
-        .unwrap_or_default();
-    pending.add_evidence(
-        record::evidence_path(spec.digest.sha256(), "sha256"),
-        checksums,
-    );
-    let (producer, signature) = match producer {
-        Some((signer, bytes)) => {
-            let sha256 = Sha256::of(&bytes);
-            pending.add_evidence(record::signature_path(manifest, "yaml", &signer.key), bytes);
-            let signature = SignatureRef {
-                sha256,
-                key: signer.key,
-            };
-            (Some(signer.principal), Some(signature))
-        }
-        None => (None, None),
-    };
-    pending.push(Event::Registered(Registered {
-        version: id,
-        digest: spec.digest,
-        manifest,
-        workspace: spec.workspace.clone(),
-        environment: workspace.value.spec.environment.clone(),
-        producer,
-        signature,
-        label: known.label.clone(),
-        violation: check_label(&known.label, &Lowered::nothing(), &facts)
-            .err()
-            .map(|denial| denial.to_string()),
-    }))?;
-    Ok(())
 }
