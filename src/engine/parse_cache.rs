@@ -12,7 +12,7 @@ use crate::engine::world::MAX_FILE_BYTES;
 use crate::fs::kept;
 use crate::git::Oid;
 use crate::git::snapshot::{Entry, Snapshot};
-use crate::manifest::kept::{KeptVersion, decode, encode};
+use crate::manifest::kept::{KeptVersion, decode, encode, is_kept};
 use crate::manifest::layout::{classify, explain_unexpected};
 use crate::manifest::parsed::{ParsedFile, parse_file};
 use crate::model::digest::Sha256;
@@ -114,7 +114,6 @@ impl ParseCache {
                 Some(_) | None => opaque.push(entry),
             }
         }
-        let fresh_count = fresh.len();
         let oids: Vec<_> = fresh.iter().map(|entry| entry.oid).collect();
         let bytes = snapshot.repository().read_blobs(&oids, MAX_FILE_BYTES)?;
         let nothing = opaque.into_iter().map(|entry| (entry, Vec::new()));
@@ -129,7 +128,8 @@ impl ParseCache {
                 (entry.path.clone(), (entry.oid, file))
             })
             .collect();
-        self.new += fresh_count;
+        let new = parsed.iter().filter_map(|(_, (_, file))| file.as_deref());
+        self.new += new.filter(|file| is_kept(file)).count();
         self.files.extend(parsed);
         let found = entries.filter_map(|entry| {
             let file = self.known(entry)?.clone()?;
@@ -192,6 +192,20 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         kept::keep(&path, &forged[..forged.len() - 1], MAX_KEPT_BYTES).unwrap();
         assert_eq!(accuracy(organisation.observer()), right);
+    }
+
+    #[test]
+    fn only_new_versions_are_a_reason_to_write() {
+        let organisation = TestOrganisation::new();
+        organisation.register("eve", VERSION, &Made::default());
+        let mut engine = organisation.observer();
+        let path = engine.versions_path().unwrap();
+        let head = engine.observe().unwrap().head;
+        assert_eq!(engine.cache.new, 2, "a manifest and its checksums");
+        engine.cache.write(&path, &head).unwrap();
+        let mut engine = organisation.observer();
+        engine.observe().unwrap();
+        assert_eq!(engine.cache.new, 0);
     }
 
     #[test]

@@ -47,6 +47,15 @@ pub struct KeptVersion {
     pub file: ParsedFile,
 }
 
+/// Whether a file is one of a version that nothing is wrong with.
+#[must_use]
+pub fn is_kept(file: &ParsedFile) -> bool {
+    let content = file.content.as_ref();
+    file.diagnostics.is_empty()
+        && content
+            .is_some_and(|content| matches!(content, Content::Version(_) | Content::Checksums(_)))
+}
+
 /// Writes the files of versions among `files` that nothing is wrong with: path, name of the bytes, and the file.
 #[must_use]
 pub fn encode(files: &[(&str, String, &ParsedFile)]) -> Vec<u8> {
@@ -60,11 +69,7 @@ pub fn encode(files: &[(&str, String, &ParsedFile)]) -> Vec<u8> {
 }
 
 fn encode_one((path, oid, file): &(&str, String, &ParsedFile)) -> Option<Vec<u8>> {
-    let content = file
-        .content
-        .as_ref()
-        .filter(|_| file.diagnostics.is_empty())?;
-    let (text, version) = match content {
+    let (text, version) = match file.content.as_ref().filter(|_| is_kept(file))? {
         Content::Version(document) => (
             Cow::Borrowed(document.source.text.as_str()),
             Some(Cow::Borrowed(&document.value)),
