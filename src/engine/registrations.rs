@@ -27,6 +27,7 @@ use crate::model::event::Registration as Registered;
 use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label};
 use crate::model::snapshot::DataRef;
+use crate::model::workspace::WorkspaceFacts;
 use crate::plan::state::State;
 
 /// What came of looking at all versions.
@@ -249,11 +250,15 @@ fn compute(
     let datasets: BTreeMap<DatasetName, Label> =
         names.map(|name| (name.clone(), whole(name))).collect();
     let common_files: BTreeSet<Sha256> = topology.common_files.iter().copied().collect();
-    let clearances: BTreeMap<_, &Clearance> = manifests
+    let workspaces: BTreeMap<_, (&Clearance, WorkspaceFacts)> = manifests
         .workspaces
         .iter()
-        .map(|(name, document)| (name, &document.value.spec.clearance))
+        .map(|(name, document)| {
+            let spec = &document.value.spec;
+            (name, (&spec.clearance, workspace_facts(name, spec)))
+        })
         .collect();
+    let of = |name| workspaces.get(name);
     let registrations: Vec<Registration<'_>> = known
         .iter()
         .map(|((id, _), version)| Registration {
@@ -261,9 +266,13 @@ fn compute(
             digest: version.spec.digest,
             files: version.files.clone(),
             lineage: version.spec.lineage.as_ref(),
-            snapshots: leave.labels_of(manifests, (&snapshots, &top), &version.spec),
+            snapshots: leave.labels_of(
+                of(&version.spec.workspace).map(|(_, facts)| facts),
+                (&snapshots, &top),
+                &version.spec,
+            ),
             is_signed: version.is_signed,
-            clearance: clearances.get(&version.spec.workspace).copied(),
+            clearance: of(&version.spec.workspace).map(|(clearance, _)| *clearance),
             recorded: version.recorded.as_ref(),
             order: version.order,
         })

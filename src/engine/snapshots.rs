@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::engine::acts;
 use crate::engine::people::People;
-use crate::engine::world::{World, workspace_facts};
+use crate::engine::world::World;
 use crate::flow::closure::Reason;
 use crate::flow::declassification::{Claim, Lowered, lowered};
 use crate::flow::snapshots::{Declared, Snapshots, lower};
@@ -80,17 +80,14 @@ impl<'a> Leave<'a> {
     }
 
     /// The labels of the snapshots that a version was made from, as they count in its workspace, each with the reason; `top`
-    /// for what nobody declared.
+    /// for what nobody declared, and without a workspace.
     pub(crate) fn labels_of(
         &self,
-        manifests: &Repository,
+        target: Option<&WorkspaceFacts>,
         (snapshots, top): (&Snapshots, &Label),
         spec: &VersionSpec,
     ) -> Vec<(Label, Reason)> {
-        let workspace = manifests.workspaces.get(&spec.workspace);
-        let target =
-            workspace.map(|workspace| workspace_facts(&spec.workspace, &workspace.value.spec));
-        let label = |read: &ReadSnapshot| self.label_read(snapshots, read, target.as_ref()?);
+        let label = |read: &ReadSnapshot| self.label_read(snapshots, read, target?);
         let all = spec.lineage.iter();
         all.flat_map(|lineage| &lineage.snapshots)
             .map(|read| match label(read) {

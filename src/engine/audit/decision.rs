@@ -1,6 +1,6 @@
 //! Decisions made again: from facts that the ledger itself confirms, by the same rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::acts;
 use crate::engine::audit::{Auditor, Replay};
@@ -17,6 +17,7 @@ use crate::manifest::policy::{GateSpec, PolicySpec};
 use crate::model::digest::{Checksums, Sha256};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::event::{Entry, Judgement};
+use crate::model::label::Tag;
 use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::{Decision, DecisionResult};
 use crate::plan::desired::{Basis, Change, Wanted, plan_change};
@@ -244,6 +245,16 @@ impl Auditor<'_> {
             is_whole,
             "the label leaves out what the ledger has recorded",
         );
+        let owed = self.owed_now(promotion.digest, inputs.evidence.now);
+        let holds = |owed: BTreeSet<Tag>| {
+            let label = facts.label.as_ref();
+            label.is_some_and(|label| owed.is_subset(label.tags()))
+        };
+        demand(
+            &mut reasons,
+            owed.is_some_and(holds),
+            "the label leaves out what is behind the version",
+        );
         reasons.extend(self.check_manifest(inputs));
         reasons
     }
@@ -329,7 +340,7 @@ impl Auditor<'_> {
             artifact: promotion.slot.artifact.clone(),
             version: promotion.version.clone(),
             digest: promotion.digest,
-            workspaces: std::collections::BTreeSet::new(),
+            workspaces: BTreeSet::new(),
         };
         match plan_change(basis, &wanted, target) {
             Change::Promote(planned) if planned == *promotion => Reasons::new(),

@@ -11,6 +11,7 @@ mod ahead;
 mod attestation;
 mod decision;
 mod governed;
+mod labels;
 mod pipelines;
 mod sources;
 mod statement;
@@ -24,6 +25,7 @@ use serde::Serialize;
 
 use crate::engine::audit::ahead::Ahead;
 use crate::engine::audit::governed::Governed;
+use crate::engine::audit::labels::Known;
 use crate::engine::book::Book;
 use crate::engine::people::People;
 use crate::engine::record;
@@ -113,6 +115,7 @@ pub fn audit(book: &Book) -> Audit {
         root: None,
         people: Arc::default(),
         governed: Vec::new(),
+        known: Known::default(),
         files: BTreeMap::new(),
         rules: 0,
         roots: Roots::default(),
@@ -156,6 +159,7 @@ struct Auditor<'a> {
     people: Arc<People>,
     /// The governed files of each adoption, oldest first.
     governed: Vec<Governed>,
+    known: Known,
     /// The files of evidence that were asked for, and whether each is what it should be.
     files: BTreeMap<String, bool>,
     /// The newest version of the rules that anything was decided by.
@@ -185,7 +189,7 @@ impl Auditor<'_> {
         self.audit.entries += 1;
         match &entry.event {
             Event::Adopted(adoption) => self.check_adoption(index, adoption),
-            Event::Registered(registration) => self.check_registration(index, registration),
+            Event::Registered(registration) => self.check_registration(index, entry, registration),
             Event::Received(receipt) => self.check_receipt(index, receipt),
             Event::Refused {
                 statement,
@@ -321,6 +325,7 @@ impl Auditor<'_> {
             }
         }
         self.governed.push(governed);
+        self.known.forget_data();
     }
 }
 

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::engine::audit::Auditor;
 use crate::engine::audit::decision::{Reasons, demand};
-use crate::engine::datasets::raise;
 use crate::engine::evidence::Inputs;
 use crate::engine::pipelines::{Made, bindings, needed};
 use crate::engine::record;
-use crate::engine::snapshots::{Leave, of_datasets};
 use crate::gate::pipelines::{PipelineFacts, SINCE};
 use crate::manifest::artifact::{Artifact, ArtifactSpec};
 use crate::manifest::layout::{Place, path_of};
@@ -125,22 +123,8 @@ impl Auditor<'_> {
 
     /// The label of data as it counts in the target: of all that its dataset ever was, what owners had not let through.
     fn label_of(&self, inputs: &Inputs, data: &DataRef) -> Option<Label> {
-        let (current, before) = self.governed.split_last()?;
-        let topology = current.topology.as_ref()?;
-        let mut datasets = current.datasets.clone();
-        for (name, spec) in &mut datasets {
-            for earlier in before.iter().filter_map(|before| before.datasets.get(name)) {
-                raise(spec, earlier);
-            }
-        }
-        let leave = Leave {
-            state: &self.state,
-            people: &self.people,
-            topology,
-            now: inputs.evidence.now,
-        };
-        let snapshots = of_datasets(datasets.iter(), topology)?;
-        leave.label(&snapshots, data, &inputs.evidence.target)
+        let leave = self.leave(inputs.evidence.now)?;
+        leave.label(&self.data()?.snapshots, data, &inputs.evidence.target)
     }
 }
 

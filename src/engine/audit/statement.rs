@@ -1,7 +1,5 @@
 //! What people have signed: statements and manifests.
 
-use std::collections::BTreeSet;
-
 use crate::engine::audit::{Auditor, Claim};
 use crate::engine::inbox;
 use crate::engine::people::Signer;
@@ -14,9 +12,8 @@ use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::approval::{APPROVAL_NAMESPACE, MANIFEST_NAMESPACE};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Checksums, Sha256};
-use crate::model::event::{Receipt, Registration};
+use crate::model::event::{Entry, Receipt, Registration};
 use crate::model::id::PrincipalName;
-use crate::model::label::{Label, Tag};
 
 impl Auditor<'_> {
     /// The statement says what the entry says, and who the entry says has signed it.
@@ -116,7 +113,12 @@ impl Auditor<'_> {
     }
 
     /// The manifest and the checksums are those of the version, its producer signed, and the label leaves nothing out.
-    pub(super) fn check_registration(&mut self, index: u64, registration: &Registration) {
+    pub(super) fn check_registration(
+        &mut self,
+        index: u64,
+        entry: &Entry,
+        registration: &Registration,
+    ) {
         let digest = registration.digest.sha256();
         let checksums = record::evidence_path(digest, "sha256");
         if let Some(bytes) = self.evidence(index, digest, &checksums)
@@ -146,7 +148,7 @@ impl Auditor<'_> {
             );
         }
         self.check_place(index, registration);
-        self.check_label(index, registration, &spec);
+        self.check_label(index, (entry, registration), &spec);
     }
 
     fn check_producer(&mut self, index: u64, registration: &Registration, manifest: &[u8]) {
@@ -202,35 +204,24 @@ impl Auditor<'_> {
         }
     }
 
-    /// The least that the label must hold. It may hold more: files that are known from elsewhere bring theirs along.
-    fn check_label(&mut self, index: u64, registration: &Registration, spec: &VersionSpec) {
-        let mut owed: BTreeSet<Tag> = BTreeSet::new();
-        let mut add = |label: Option<&Label>| {
-            owed.extend(label.into_iter().flat_map(|label| label.tags().clone()));
+    /// The label holds at least what is owed. It may hold more: files that are known from elsewhere bring theirs along.
+    fn check_label(
+        &mut self,
+        index: u64,
+        (entry, registration): (&Entry, &Registration),
+        spec: &VersionSpec,
+    ) {
+        let is_known = registration.producer.is_some();
+        let soon = |digest| {
+            // What is its own base is on a circle, and carries everything.
+            let is_other = digest != registration.digest;
+            self.registered_with(entry, digest).filter(|_| is_other)
         };
-        add(self.state.recorded_label(registration.digest).as_ref());
-        let Some(governed) = self.governed.last() else {
-            return;
+        let Some(mut owed) = self.owed(spec, is_known, entry.recorded_at, &soon) else {
+            return self.problem(index, None, "no tags were adopted that a label could be of");
         };
-        let top = governed
-            .topology
-            .as_ref()
-            .and_then(|topology| Label::new(topology.tags.keys().cloned()));
-        let lineage = spec.lineage.as_ref();
-        for dataset in lineage.iter().flat_map(|lineage| &lineage.datasets) {
-            let spec = governed.datasets.get(dataset);
-            add(spec.map(|spec| &spec.label).or(top.as_ref()));
-        }
-        for base in lineage.iter().flat_map(|lineage| &lineage.bases) {
-            add(self.state.recorded_label(base.digest).as_ref());
-        }
-        let is_known = registration.producer.is_some()
-            && lineage.is_some_and(|lineage| !lineage.leaves_data_unknown());
-        if !is_known {
-            let workspace = governed.workspaces.get(&registration.workspace);
-            let clearance = workspace.map(|target| target.facts.clearance.as_label());
-            add(clearance.as_ref().or(top.as_ref()));
-        }
+        let recorded = self.state.recorded_label(registration.digest);
+        owed.extend(recorded.iter().flat_map(|label| label.tags().clone()));
         let missing: Vec<String> = owed
             .difference(registration.label.tags())
             .map(|tag| format!("`{tag}`"))

@@ -21,7 +21,7 @@ use crate::model::promotion::{Direction, Promotion};
 use crate::model::verdict::{Decision, Verdict};
 use crate::plan::desired::Change;
 
-const FIRST: &str = "wildlife/model/penguin-species@1.0.0";
+pub(super) const FIRST: &str = "wildlife/model/penguin-species@1.0.0";
 
 /// A version is asked for in qa, and nobody has approved it.
 fn waiting() -> TestOrganisation {
@@ -212,7 +212,7 @@ fn reasons_afresh(organisation: &TestOrganisation) -> Vec<String> {
 }
 
 /// What the audit says of an engine that records what would be recorded now, changed.
-fn record_changed(
+pub(super) fn record_changed(
     organisation: &TestOrganisation,
     change: impl Fn(&mut Event),
 ) -> Result<Vec<String>, EngineError> {
