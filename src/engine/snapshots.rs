@@ -79,8 +79,9 @@ impl<'a> Leave<'a> {
         Some(lower(&traced.label, &lowered))
     }
 
-    /// The labels of the snapshots that a version was made from, as they count in its workspace, each with the reason; `top`
-    /// for what nobody declared, and without a workspace.
+    /// The labels of the snapshots that a version was made from, or that its bytes are, as they count in its workspace, each
+    /// with the reason; `top` for what nobody declared, and without a workspace. Only a snapshot as a whole is known by its
+    /// digest, not a part of one.
     pub(crate) fn labels_of(
         &self,
         target: Option<&WorkspaceFacts>,
@@ -88,11 +89,16 @@ impl<'a> Leave<'a> {
         spec: &VersionSpec,
     ) -> Vec<(Label, Reason)> {
         let label = |read: &ReadSnapshot| self.label_read(snapshots, read, target?);
-        let all = spec.lineage.iter();
-        all.flat_map(|lineage| &lineage.snapshots)
-            .map(|read| match label(read) {
-                Some(label) => (label, Reason::Snapshot(read.snapshot.clone())),
-                None => (top.clone(), Reason::UnknownSnapshot(read.snapshot.clone())),
+        let same = snapshots.of_digest(spec.digest).map(|id| ReadSnapshot {
+            snapshot: id.clone(),
+            digest: spec.digest,
+        });
+        let lineage = spec.lineage.iter();
+        let read = lineage.flat_map(|lineage| lineage.snapshots.iter().cloned());
+        read.chain(same)
+            .map(|read| match label(&read) {
+                Some(label) => (label, Reason::Snapshot(read.snapshot)),
+                None => (top.clone(), Reason::UnknownSnapshot(read.snapshot)),
             })
             .collect()
     }

@@ -87,6 +87,11 @@ impl Snapshots {
         self.declared.get(id).map(|declared| declared.digest)
     }
 
+    /// The snapshots that are declared with a digest.
+    pub fn of_digest(&self, digest: TreeDigest) -> impl Iterator<Item = &SnapshotId> {
+        self.by_digest.get(&digest).into_iter().flatten()
+    }
+
     /// What is known of a snapshot that something was made from; `None` when nobody declared it, or with another digest.
     #[must_use]
     pub fn trace(&self, read: &ReadSnapshot) -> Option<Traced> {

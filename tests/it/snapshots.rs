@@ -242,3 +242,29 @@ fn a_pipeline_reads_masked_data_where_its_owners_let_that_be() {
     organisation.apply().expect_code(0);
     organisation.as_person("ada", &["verify"]).expect_code(0);
 }
+
+/// Bytes that were declared as data are that data, whatever else somebody says that they are.
+#[test]
+fn a_snapshot_that_is_registered_as_an_artifact_carries_what_the_snapshot_does() {
+    let organisation = with_masked();
+    let from = Organisation::model("penguin-species/1.0.0");
+    let bytes = organisation.as_person("dana", &["digest", from.to_str().unwrap()]);
+    let bytes = bytes.expect_code(0).stdout;
+    organisation.edit("datasets/penguins-fit.yaml", &digest(2), bytes.trim());
+    sign(&organisation);
+    let try_it = || register(&organisation, MODEL, "dev", "penguins-sample");
+    refused(try_it(), "production", "dev");
+    for person in ["rita", "omar"] {
+        let masked = ["penguins-fit/masked", "--into", "dev"];
+        declassify(&organisation, person, &masked);
+    }
+    try_it().expect_code(0);
+    let lineage = ["lineage", FIRST];
+    let lineage = organisation.as_person("dana", &lineage).expect_code(0);
+    assert!(
+        lineage.stdout.contains("penguins-fit/masked"),
+        "{}",
+        lineage.all()
+    );
+    organisation.as_person("ada", &["verify"]).expect_code(0);
+}
