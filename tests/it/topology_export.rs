@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::oracle::installed;
-use crate::organisation::{Organisation, answer};
+use crate::organisation::{Answer, Organisation, answer};
 
 /// What stands for names that want out of their quotes; YAML writes it in double quotes.
 const HOSTILE: &str = r#"x'"; $(touch PWNED) `touch PWNED` ${var.x} %{if} $${y} \ @z #"#;
@@ -158,32 +158,8 @@ print(json.dumps({'error': tree.root_node.has_error, 'strings': strings, 'interp
 
 /// Runs the script with a stand-in for `az`, and returns the words of each call.
 fn calls(organisation: &Organisation) -> Vec<Vec<String>> {
-    let bin = organisation.path("bin");
-    std::fs::create_dir(&bin).unwrap();
-    let stub = bin.join("az");
-    let log = organisation.path("calls");
-    // Each word, then NUL; each call, then an empty word.
-    let script = format!(
-        "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done >> '{0}'\nprintf '\\0' >> '{0}'\ncase $1-$2 in account-show) echo sub-1;; ad-*) echo \"id-of-${{4#*=}}\";; esac\n",
-        log.display()
-    );
-    std::fs::write(&stub, script).unwrap();
-    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new("sh");
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    command
-        .env("PATH", path)
-        .current_dir(organisation.path("az-cli"))
-        .arg("topology.sh");
-    answer(&mut command).expect_code(0);
-    assert_eq!(
-        std::fs::read_dir(organisation.path("az-cli"))
-            .unwrap()
-            .count(),
-        1,
-        "something else ran"
-    );
-    let words = std::fs::read_to_string(log).unwrap();
+    run_script(organisation, "''").expect_code(0);
+    let words = std::fs::read_to_string(organisation.path("calls")).unwrap();
     let mut calls = vec![Vec::new()];
     for word in words.split_terminator('\0') {
         if word.is_empty() {
@@ -194,6 +170,107 @@ fn calls(organisation: &Organisation) -> Vec<Vec<String>> {
     }
     calls.retain(|call| !call.is_empty());
     calls
+}
+
+/// Runs the script. The stand-in for `az` puts the contents of files in the place of `@FILE`, as `az` does (without `~`), and
+/// knows a service principal of each name for every suffix in `engines`.
+fn run_script(organisation: &Organisation, engines: &str) -> Answer {
+    let bin = organisation.path("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let stub = bin.join("az");
+    let log = organisation.path("calls");
+    // Each word, then NUL; each call, then an empty word.
+    let script = format!(
+        "#!/bin/sh
+for word; do
+  value=${{word#*=}}
+  file=${{value#@}}
+  case $value in @?*) if [ -r \"$file\" ]; then word=\"${{word%\"$value\"}}$(cat \"$file\")\"; fi ;; esac
+  printf '%s\\0' \"$word\"
+done >> '{0}'
+printf '\\0' >> '{0}'
+case $1-$2 in
+  account-show) echo sub-1 ;;
+  ad-group) echo \"id-of-${{4#*=}}\" ;;
+  ad-sp) name=${{4#--filter=displayName eq \\'}}; for engine in {engines}; do echo \"id-of-${{name%\\'}}$engine\"; done ;;
+esac
+",
+        log.display()
+    );
+    std::fs::write(&stub, script).unwrap();
+    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new("sh");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    command
+        .env("PATH", path)
+        .current_dir(organisation.path("az-cli"))
+        .arg("topology.sh");
+    let ran = answer(&mut command);
+    assert_eq!(
+        std::fs::read_dir(organisation.path("az-cli"))
+            .unwrap()
+            .count(),
+        1,
+        "something else ran"
+    );
+    ran
+}
+
+#[test]
+fn no_file_is_read_in_place_of_a_value_and_no_control_reaches_a_terminal() {
+    let organisation = Organisation::in_pattern("contoso");
+    let secret = organisation.path("secret");
+    std::fs::write(&secret, "TOKEN").unwrap();
+    let named = format!("@{}", secret.display());
+    let workspace = "workspaces/mlw-wildlife-dev.yaml";
+    organisation.edit(
+        workspace,
+        "cc-1100",
+        &format!(
+            "cc-1100\n    note: \"{named}\"\n    late: \"\\e{named}\"\n    shown: \"a\\e[2Jb\""
+        ),
+    );
+    let description = "Where wildlife goes on with what succeeded in exploration.";
+    organisation.edit(workspace, description, &format!("\"{named}\""));
+    organisation.edit("projects/botany.yaml", "rg-botany", &format!("\"{named}\""));
+    let sign = ["trust", "sign", "--commit"];
+    organisation.as_person("ada", &sign).expect_code(0);
+    organisation.apply().expect_code(0);
+    export(&organisation, "az-cli");
+    let calls = calls(&organisation);
+    let words: Vec<&String> = calls.iter().flatten().collect();
+    assert!(
+        !words.iter().any(|word| word.contains("TOKEN")),
+        "{words:?}"
+    );
+    assert!(words.iter().any(|word| *word == "shown=a[2Jb"), "{words:?}");
+    assert!(
+        !words.iter().any(|word| word.contains("botany")),
+        "{words:?}"
+    );
+    let script = std::fs::read_to_string(organisation.path("az-cli/topology.sh")).unwrap();
+    assert!(!script.contains('\u{1b}'), "{script}");
+    for problem in [
+        "# PROBLEM: `az` would read the file that the description names; it is left out.\n",
+        "# PROBLEM: `az` cannot be told of the tag `note`; it is left out.\n",
+        "# PROBLEM: `az` cannot be told of the tag `late`; it is left out.\n",
+        "names; this resource group and what is in it are left out.\n",
+    ] {
+        assert!(script.contains(problem), "{problem}\n{script}");
+    }
+}
+
+#[test]
+fn an_engine_that_is_not_exactly_one_stops_the_script() {
+    for engines in ["", "'' -too"] {
+        let organisation = Organisation::in_pattern("contoso");
+        export(&organisation, "az-cli");
+        let stopped = run_script(&organisation, engines).expect_code(1);
+        let said = "not exactly one service principal is named local: ";
+        assert!(stopped.stderr.contains(said), "{}", stopped.all());
+        let calls = std::fs::read_to_string(organisation.path("calls")).unwrap();
+        assert!(!calls.contains("ServicePrincipal"), "{calls}");
+    }
 }
 
 #[test]

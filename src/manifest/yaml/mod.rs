@@ -21,7 +21,7 @@ pub use document::Document;
 pub use json::parse_json;
 pub use node::{Node, Value};
 pub use parse::{Bounds, MAX_DEPTH, MAX_NODES, parse, parse_within};
-pub(in crate::manifest) use source::is_hidden;
+pub(crate) use source::is_hidden;
 pub use source::source_file;
 
 /// The prefix of fields that are skipped everywhere: room for other tools.

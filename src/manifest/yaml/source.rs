@@ -53,7 +53,7 @@ pub fn source_file(path: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Vec<Diag
 }
 
 /// Whether a character is not seen, or changes how the text around it is shown; line ends and tabs aside.
-pub(in crate::manifest) fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     let is_layout = matches!(character, '\n' | '\r' | '\t');
     let is_invisible = matches!(character,
         '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');

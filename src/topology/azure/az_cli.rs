@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::names::one_line;
 use super::{AzureWorkspace, Estate, ExportedFile, Who};
+use crate::manifest::yaml::is_hidden;
 
 /// What stands in the head.
 const CHECKED: &str = "Run by `sh` with a stand-in for `az` in the tests, which compares every word; unchecked by `az` itself and its extension `ml`, which the tests do not install.";
@@ -14,7 +15,16 @@ set -eu
 
 # The object id of a group, and that of an engine's identity: by their names, which are those of the trust root.
 group_id() { az ad group show --group=\"$1\" --query=id --output=tsv; }
-engine_id() { az ad sp list --display-name=\"$1\" --query='[0].id' --output=tsv; }
+engine_id() {
+  found=$(az ad sp list --filter=\"displayName eq '$1'\" --query='[].id' --output=tsv)
+  case $found in
+    '' | *[!0-9A-Za-z-]*)
+      echo \"not exactly one service principal is named $1: write its object id into this script\" >&2
+      return 1
+      ;;
+  esac
+  printf '%s\\n' \"$found\"
+}
 
 # GROUP WORKSPACE KIND OBJECT-ID ROLE
 assign() {
@@ -29,13 +39,21 @@ pub(super) fn write(estate: &Estate) -> Vec<ExportedFile> {
     let mut text = format!("#!/bin/sh\n{}{FUNCTIONS}", estate.head("#", CHECKED));
     for (name, group) in &estate.resource_groups {
         text.push('\n');
+        if is_file(name) {
+            let name = one_line(name);
+            text.push_str(&format!(
+                "# PROBLEM: `az` would read the file that `{name}` names; this resource group and what is in it are left out.\n"
+            ));
+            continue;
+        }
         let words = [
             option("name", name),
             option("location", group.region.as_str()),
         ];
         text.push_str(&call("az group create", &words, &group.tags));
     }
-    for (name, workspace) in &estate.workspaces {
+    let all = estate.workspaces.iter();
+    for (name, workspace) in all.filter(|(_, found)| !is_file(&found.resource_group)) {
         text.push('\n');
         text.push_str(&create(name.as_str(), workspace));
         for assignment in &workspace.assignments {
@@ -64,8 +82,12 @@ fn create(name: &str, workspace: &AzureWorkspace) -> String {
         option("resource-group", &workspace.resource_group),
         option("location", workspace.region.as_str()),
     ];
-    if let Some(description) = &workspace.description {
-        words.push(option("description", description));
+    match &workspace.description {
+        Some(description) if is_file(description) => text.push_str(
+            "# PROBLEM: `az` would read the file that the description names; it is left out.\n",
+        ),
+        Some(description) => words.push(option("description", description)),
+        None => {}
     }
     if let Some(region) = &workspace.storage_region {
         let group = quote(&workspace.resource_group);
@@ -95,7 +117,9 @@ fn create(name: &str, workspace: &AzureWorkspace) -> String {
 
 /// A call with options and tags. A tag that `az` would read as something else is left out, and named in a comment.
 fn call(command: &str, options: &[String], tags: &BTreeMap<String, String>) -> String {
-    let (plain, odd): (Vec<_>, Vec<_>) = tags.iter().partition(|(key, _)| is_plain(key));
+    let (plain, odd): (Vec<_>, Vec<_>) = tags
+        .iter()
+        .partition(|(key, value)| is_plain(key) && !is_file(value));
     let mut text = String::new();
     for (key, _) in odd {
         let key = one_line(key);
@@ -120,15 +144,34 @@ fn call(command: &str, options: &[String], tags: &BTreeMap<String, String>) -> S
 
 /// Whether `KEY=VALUE` is a tag to `az`: not an option, not a file to read (`@`), and parted at the right `=`.
 fn is_plain(key: &str) -> bool {
+    let key = seen(key);
     !key.is_empty() && !key.starts_with(['-', '@']) && !key.contains('=')
 }
 
-/// `--name='value'`: with the sign, so that a value that begins with `-` or `@` is a value.
+/// Whether `az` would read a file in place of a value. It parts every word at its first `=`, and takes what follows an `@`
+/// there for a name of a file.
+///
+/// Source: <https://github.com/Azure/azure-cli/blob/dev/src/azure-cli-core/azure/cli/core/commands/__init__.py>
+/// (`_expand_file_prefixed_files`).
+fn is_file(value: &str) -> bool {
+    seen(value)
+        .strip_prefix('@')
+        .is_some_and(|name| !name.is_empty())
+}
+
+/// Text without what nobody sees: controls of a terminal, and NUL, which no program can be given.
+fn seen(text: &str) -> String {
+    text.chars()
+        .filter(|character| !is_hidden(*character))
+        .collect()
+}
+
+/// `--name='value'`: with the sign, so that a value that begins with `-` is a value.
 fn option(name: &str, value: &str) -> String {
     format!("--{name}={}", quote(value))
 }
 
-/// A word of a shell (POSIX, 2.2.2): nothing is special between single quotes. No program can be given a NUL.
+/// A word of a shell (POSIX, 2.2.2): nothing is special between single quotes.
 pub(super) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\0', "").replace('\'', r"'\''"))
+    format!("'{}'", seen(text).replace('\'', r"'\''"))
 }
