@@ -42,7 +42,7 @@ enum Action {
     /// A version's tag is at the commit that made its manifest. Numbers go on after the highest there is. Where somebody
     /// wishes for something else in a stage, the wish is left; `--settle` writes what is so after it.
     Export {
-        /// Push them to the remote
+        /// Push them to the remote, with those of earlier exports that it does not have
         #[arg(long)]
         push: bool,
 
@@ -154,7 +154,11 @@ impl Report for WriteReport {
         for tag in &self.made {
             page.mark(Tone::Good, word, tag);
         }
-        if self.made.is_empty() {
+        let word = if self.is_dry { "would push" } else { "pushed" };
+        for tag in &self.caught_up {
+            page.mark(Tone::Good, word, tag);
+        }
+        if self.made.is_empty() && self.caught_up.is_empty() {
             page.line("every tag is there already");
         }
         for tag in &self.wishes {
@@ -170,7 +174,7 @@ impl Report for WriteReport {
     }
 
     fn names(&self) -> Vec<String> {
-        self.made.clone()
+        self.made.iter().chain(&self.caught_up).cloned().collect()
     }
 }
 

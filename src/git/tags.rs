@@ -32,6 +32,8 @@ pub struct Tag {
     pub by: String,
     /// Its message; empty when there is none, or when it is very long.
     pub message: String,
+    /// Whether the remote has it, as far as it was asked.
+    pub is_remote: bool,
 }
 
 /// A tag that is to be made.
@@ -79,6 +81,8 @@ impl Repository {
                 if is_wanted(name)
                     && let Some(tag) = read(&objects, &reference, name).map_err(failed())?
                 {
+                    let is_remote = prefix == TRACKING_TAGS;
+                    let tag = Tag { is_remote, ..tag };
                     tags.insert(name.to_owned(), tag);
                 }
             }
@@ -116,12 +120,9 @@ impl Repository {
     /// # Errors
     ///
     /// When the remote has another tag of a name, refuses, or cannot be reached.
-    pub fn push_tags(&self, tags: &[NewTag]) -> Result<(), GitError> {
+    pub fn push_tags(&self, tags: &[&str]) -> Result<(), GitError> {
         for some in tags.chunks(PUSHED_AT_ONCE) {
-            let names: Vec<String> = some
-                .iter()
-                .map(|tag| format!("{OWN_TAGS}{}", tag.name))
-                .collect();
+            let names: Vec<String> = some.iter().map(|tag| format!("{OWN_TAGS}{tag}")).collect();
             self.push_references(&names)?;
         }
         Ok(())
@@ -154,5 +155,6 @@ fn read(
         time: tagger.map_or_else(|| commit.time().seconds(), |tagger| tagger.when().seconds()),
         by,
         message: message.map(text).unwrap_or_default(),
+        is_remote: false,
     }))
 }

@@ -282,6 +282,17 @@ fn tags_go_to_the_remote_and_come_from_it() {
         format!("pushed {MODEL}@v1.0.0\npushed {MODEL}#qa#1\n")
     );
     assert_eq!(shown(&organisation)["stage"]["qa"], "v1.0.0");
+    // What was written without being pushed is pushed by the next call that pushes, and once.
+    to_qa(&organisation, "1.1.0");
+    in_clone(&["export"]).expect_code(0);
+    let later = in_clone(&["export", "--push"]).expect_code(0);
+    assert_eq!(
+        later.stdout,
+        format!("pushed {MODEL}#qa#2\npushed {MODEL}@v1.1.0\n")
+    );
+    assert_eq!(shown(&organisation)["stage"]["qa"], "v1.1.0");
+    let again = in_clone(&["export", "--push"]).expect_code(0);
+    assert_eq!(again.stdout, "every tag is there already\n");
     gto(
         &organisation,
         &["assign", MODEL, "--version", "v1.0.0", "--stage", "prod"],

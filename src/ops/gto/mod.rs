@@ -17,7 +17,7 @@ use crate::manifest::layout::path_of_release;
 use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::gto::{GtoTag, name_of};
 use crate::model::id::EnvironmentName;
-use crate::ops::gto::registry::{Assigned, Registry};
+use crate::ops::gto::registry::{Assigned, Registry, is_own};
 use crate::ops::plan::unknown;
 use crate::ops::release::{ReleaseReport, ReleaseRequest, request};
 
@@ -156,6 +156,8 @@ struct View {
     world: World,
     registry: Registry,
     tags: usize,
+    /// Tags from the ledger that the remote does not have yet.
+    unpushed: Vec<String>,
     /// Our artifacts by the name that tags have for them, each with its registered versions.
     artifacts: BTreeMap<String, (ArtifactId, BTreeSet<Version>)>,
     /// What environments hold.
@@ -179,9 +181,11 @@ impl View {
         let world = engine.observe()?;
         let repository = engine.repository().clone();
         let tags = repository.tags(|name| GtoTag::parse(name).is_some())?;
+        let unpushed = tags.iter().filter(|tag| is_own(tag) && !tag.is_remote);
         let mut view = Self {
             registry: Registry::of(&tags, context.clock.now().as_second()),
             tags: tags.len(),
+            unpushed: unpushed.map(|tag| tag.name.clone()).collect(),
             artifacts: BTreeMap::new(),
             held: BTreeMap::new(),
             unnamed: BTreeSet::new(),

@@ -13,6 +13,11 @@ use crate::model::gto::{GtoTag, Says};
 /// somebody's wish.
 pub(super) const OWN_LINE: &str = "promote-ledger: ";
 
+/// Whether a tag says that it was written from a ledger.
+pub(super) fn is_own(tag: &Tag) -> bool {
+    tag.message.lines().any(|line| line.starts_with(OWN_LINE))
+}
+
 /// All artifacts by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Registry(pub(super) BTreeMap<String, Registered>);
@@ -99,7 +104,7 @@ impl Assigned {
             version: None,
             is_emptied,
             by: tag.by.clone(),
-            is_own: tag.message.lines().any(|line| line.starts_with(OWN_LINE)),
+            is_own: is_own(tag),
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct WriteRequest {
 pub struct WriteReport {
     /// The tags that were made.
     pub made: Vec<String>,
+    /// The tags that were here from before and were pushed now.
+    pub caught_up: Vec<String>,
     /// Whether they were pushed.
     pub is_pushed: bool,
     /// Whether nothing was written.
@@ -67,15 +69,24 @@ pub fn write(context: &Context, request: &WriteRequest) -> Result<WriteReport> {
         problems,
         ..
     } = writer;
+    let pushes = request.is_pushed && !matches!(view.repository.remote(), Remote::None);
+    let caught_up = if pushes {
+        view.unpushed.clone()
+    } else {
+        Vec::new()
+    };
     if !request.is_dry {
         let by = context.committer(&view.repository)?;
         view.repository.make_tags(&new, &by, context.clock.now())?;
-        if request.is_pushed && !matches!(view.repository.remote(), Remote::None) {
-            view.repository.push_tags(&new)?;
+        if pushes {
+            let made = new.iter().map(|tag| tag.name.as_str());
+            let names: Vec<&str> = caught_up.iter().map(String::as_str).chain(made).collect();
+            view.repository.push_tags(&names)?;
         }
     }
     Ok(WriteReport {
         made: new.into_iter().map(|tag| tag.name).collect(),
+        caught_up,
         is_pushed: request.is_pushed && !request.is_dry,
         is_dry: request.is_dry,
         wishes,
