@@ -94,6 +94,28 @@ fn writable_production(repository: &Repository) -> Vec<Diagnostic> {
     declared.collect()
 }
 
+/// The accounts that a list says nothing of. Azure has a role for somebody on every account, so such a list was made
+/// elsewhere, such as in another subscription or for one resource group.
+fn unmentioned(
+    dataset: &Document<Dataset>,
+    places: &BTreeSet<StoragePlace>,
+    assignments: &[RoleAssignment<'_>],
+) -> Vec<Diagnostic> {
+    let is_mentioned = |place: &&StoragePlace| assignments.iter().any(|found| found.reaches(place));
+    let missing = places.iter().filter(|place| !is_mentioned(place));
+    let accounts: BTreeSet<&str> = missing.map(StoragePlace::account).collect();
+    let told = accounts.into_iter().map(|account| {
+        let name = &dataset.value.metadata.name;
+        let message = format!(
+            "the list says nothing of the account `{account}`, where `{name}` is, so who may change it cannot be told"
+        );
+        let loc = dataset.at("/spec/location");
+        let problem = Diagnostic::error("unlisted-production-data", loc, message);
+        problem.hint("save that of the account: `az role assignment list --scope ACCOUNT-ID --include-inherited -o json`")
+    });
+    told.collect()
+}
+
 /// By a saved list of role assignments. Data whose place in Azure is not known cannot be judged, and is refused too.
 pub(super) fn check_assignments(
     repository: &Repository,
@@ -113,6 +135,7 @@ pub(super) fn check_assignments(
             let problem = Diagnostic::error("unplaced-production-data", loc, message);
             found.push(problem.hint("add the account to `addresses`, such as `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/` or its resource id"));
         }
+        found.extend(unmentioned(dataset, &places, assignments));
         let systems = spec
             .access
             .as_ref()

@@ -107,7 +107,23 @@ fn readers_other_accounts_and_declared_systems_are_let_through() {
         ),
     ]);
     check(&organisation, &list.to_string()).expect_code(0);
-    check(&organisation, "[]").expect_code(0);
+}
+
+#[test]
+fn a_list_that_says_nothing_of_the_account_is_refused() {
+    let organisation = organisation();
+    let elsewhere = ACCOUNT.replace("fieldstation", "other");
+    let elsewhere = json!([grant("g-1", "Group", READER, &elsewhere)]);
+    for list in ["[]", &elsewhere.to_string()] {
+        let answer = check(&organisation, list).expect_code(1);
+        let said = "the list says nothing of the account `fieldstation`, where `penguins-field` is";
+        assert!(answer.all().contains(said), "{}", answer.all());
+        assert!(
+            answer.all().contains("unlisted-production-data"),
+            "{}",
+            answer.all()
+        );
+    }
 }
 
 #[test]

@@ -119,9 +119,13 @@ impl<'a> RoleAssignment<'a> {
             && systems
                 .iter()
                 .any(|id| id.eq_ignore_ascii_case(self.principal_id));
-        !self.is_read_only
-            && !is_system
-            && places.iter().any(|place| place.is_reached_from(self.scope))
+        !self.is_read_only && !is_system && places.iter().any(|place| self.reaches(place))
+    }
+
+    /// Whether it may count at a place.
+    #[must_use]
+    pub fn reaches(&self, place: &StoragePlace) -> bool {
+        place.is_reached_from(self.scope)
     }
 
     /// Where the list says so.

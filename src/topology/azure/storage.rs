@@ -27,6 +27,12 @@ pub struct StoragePlace {
 }
 
 impl StoragePlace {
+    /// The account that it is in.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
     /// Every place that the addresses of a dataset name. What one address says of an account's resource group holds for all.
     #[must_use]
     pub fn all_of(dataset: &DatasetSpec) -> BTreeSet<Self> {
@@ -64,7 +70,12 @@ impl StoragePlace {
         };
         let host = host.split(':').next().unwrap_or(host);
         let mut labels = host.split('.');
-        let account = labels.next().filter(|account| !account.is_empty())?;
+        let account = labels.next()?;
+        // What an account is read from in its second region.
+        let account = account.strip_suffix("-secondary").unwrap_or(account);
+        if account.is_empty() {
+            return None;
+        }
         let is_storage = CLOUDS
             .iter()
             .any(|cloud| host.ends_with(&format!(".{cloud}")))
@@ -187,6 +198,11 @@ mod tests {
                 Some("field raw"),
             ),
             ("https://field.blob.core.windows.net.evil.example/raw", None),
+            (
+                "https://field-secondary.blob.core.windows.net/raw",
+                Some("field raw"),
+            ),
+            ("https://-secondary.blob.core.windows.net/raw", None),
             ("https://field.vault.core.windows.net/raw", None),
             ("s3://raw/2026", None),
             ("azureml://datastores/x/paths/y", None),
