@@ -108,7 +108,8 @@ mod tests {
             };
             assert_eq!(path, POLICY);
             // Signing anew is the way out.
-            organisation.govern(&["ann", "sue"], &[("freezes/new-year.yaml", None)]);
+            organisation.govern(&["ann", "ben", "sue"], &[("freezes/new-year.yaml", None)]);
+            assert_eq!(organisation.observer().not_adopted().unwrap(), []);
             let world = organisation.observer().observe().unwrap();
             assert_eq!(world.state().adoptions.len(), 3);
         }

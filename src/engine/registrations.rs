@@ -14,7 +14,7 @@ use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::snapshots::{Leave, of_repository};
-use crate::engine::world::World;
+use crate::engine::world::{World, workspace_facts};
 use crate::flow::closure::{Basis, Explained, Labels, Registration};
 use crate::git::snapshot::Snapshot;
 use crate::manifest::layout::Place;
