@@ -22,7 +22,7 @@ use crate::manifest::yaml::Document;
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 use crate::model::digest::Sha256;
 use crate::model::event::SourceKind;
-use crate::model::id::{DatasetName, EnvironmentName, InputName, WorkspaceName};
+use crate::model::id::{EnvironmentName, InputName, WorkspaceName};
 use crate::model::label::Label;
 use crate::model::lineage::{Base, Lineage};
 use crate::model::promotion::{Direction, Promotion};
@@ -227,8 +227,8 @@ pub(crate) fn bindings(
         .collect()
 }
 
-/// What the gates would refuse of any pipeline: an input without a dataset where the pipeline is released, and a dataset
-/// that the workspaces are not cleared for.
+/// What the gates would refuse of any pipeline: an input without a dataset where the pipeline is released, and data that
+/// the workspaces are not cleared for. Of the first environment, which no gate is asked about, this is all that is said.
 #[must_use]
 pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
     let targets = targets(manifests);
@@ -246,9 +246,7 @@ pub fn check(manifests: &Repository) -> Vec<Diagnostic> {
                     environment,
                 };
                 found.extend(match bound.get(environment) {
-                    Some(DataRef::Dataset(dataset)) => place.uncleared(&targets, input, dataset),
-                    // What its owners let through only the ledger knows.
-                    Some(DataRef::Snapshot(_)) => None,
+                    Some(data) => place.uncleared(&targets, input, data),
                     None => place.unbound(input),
                 });
             }
@@ -331,10 +329,11 @@ impl Place<'_> {
         &self,
         targets: &[&Target],
         input: &InputName,
-        dataset: &DatasetName,
+        data: &DataRef,
     ) -> Option<Diagnostic> {
         let environment = self.environment;
-        let label = &of_repository(self.manifests)?.label(&DataRef::Dataset(dataset.clone()));
+        let snapshots = of_repository(self.manifests)?;
+        let label = &snapshots.label(data);
         let release = self.manifests.releases.get(&self.release());
         let named = release.map(|release| &release.value.spec.workspaces);
         let is_meant = |target: &&&Target| {
@@ -352,10 +351,20 @@ impl Place<'_> {
             return None;
         }
         let denial = denials.first()?;
-        let message = format!("`{environment}` may not read `{dataset}`: {denial}");
         let loc = self
             .document
             .at(&format!("/spec/inputs/{input}/{environment}"));
+        if let DataRef::Snapshot(id) = data
+            && snapshots.is_derived(id)
+        {
+            // What its owners let through only the ledger knows.
+            let message = format!(
+                "`{environment}` may read `{data}` only with leave of the owners of its tags: {denial}"
+            );
+            let problem = Diagnostic::warning("binding-needs-leave", loc, message);
+            return Some(problem.hint(format!("`promote declassify {data} --into WORKSPACE`")));
+        }
+        let message = format!("`{environment}` may not read `{data}`: {denial}");
         let problem = Diagnostic::error("binding-not-cleared", loc, message);
         Some(problem.hint(format!(
             "bind a dataset that `{environment}` is cleared for, or release the pipeline to other workspaces"

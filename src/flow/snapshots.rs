@@ -87,6 +87,13 @@ impl Snapshots {
         self.declared.get(id).map(|declared| declared.digest)
     }
 
+    /// Whether a snapshot is declared as made out of other data, so that its owners may have let it through.
+    #[must_use]
+    pub fn is_derived(&self, id: &SnapshotId) -> bool {
+        let declared = self.declared.get(id);
+        declared.is_some_and(|declared| !declared.derived_from.is_empty())
+    }
+
     /// The snapshots that are declared with a digest.
     pub fn of_digest(&self, digest: TreeDigest) -> impl Iterator<Item = &SnapshotId> {
         self.by_digest.get(&digest).into_iter().flatten()

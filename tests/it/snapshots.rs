@@ -2,7 +2,7 @@
 //! owners of their tags.
 
 use crate::organisation::{Answer, Organisation};
-use crate::pipelines::{PIPELINE, bind, register_code, verdict};
+use crate::pipelines::{PIPELINE, bind, found, register_code, verdict};
 
 const MODEL: &str = "wildlife/penguin-species";
 const FIRST: &str = "wildlife/penguin-species@1.0.0";
@@ -267,4 +267,45 @@ fn a_snapshot_that_is_registered_as_an_artifact_carries_what_the_snapshot_does()
         lineage.all()
     );
     organisation.as_person("ada", &["verify"]).expect_code(0);
+}
+
+/// In every environment, the first too, where nothing is promoted into and no gate is asked.
+#[test]
+fn check_tells_bindings_to_snapshots_that_are_not_cleared_or_need_leave() {
+    let organisation = with_masked();
+    let place = ("dev", "fit(birds)\n");
+    let code = ("pipeline", "train", "1.0.0");
+    register_code(&organisation, code, place, &["penguins-sample"]);
+    let found = || -> Vec<(String, String)> {
+        let found = found(&organisation).into_iter();
+        found.map(|(code, _, message)| (code, message)).collect()
+    };
+    let denial = |environment| {
+        format!(
+            "the data behind it carries `production`, and workspace `{environment}` is not cleared for that"
+        )
+    };
+    for environment in ["dev", "qa"] {
+        let bound = format!("    birds:\n      {environment}: penguins-fit/masked\n");
+        bind(&organisation, &bound);
+        let said = format!(
+            "`{environment}` may read `penguins-fit/masked` only with leave of the owners of its tags: {}",
+            denial(environment)
+        );
+        assert_eq!(found(), [("binding-needs-leave".to_owned(), said)]);
+        organisation.as_person("dana", &["check"]).expect_code(0);
+        let bound = format!("    birds:\n      {environment}: penguins-field/june\n");
+        bind(&organisation, &bound);
+        let said = format!(
+            "`{environment}` may not read `penguins-field/june`: {}",
+            denial(environment)
+        );
+        assert_eq!(found(), [("binding-not-cleared".to_owned(), said)]);
+        organisation.as_person("dana", &["check"]).expect_code(1);
+    }
+    bind(
+        &organisation,
+        "    birds:\n      prod: penguins-field/june\n",
+    );
+    assert_eq!(found(), []);
 }
