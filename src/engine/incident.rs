@@ -110,7 +110,9 @@ pub fn incidents(
     let all = state.acts.of_access();
     let found = all.filter_map(|(id, said)| Said::of(said, state, people).judge(id, now, true));
     let mut found: Vec<Incident> = found
-        .map(|(incident, said)| said.hold_against_rules(incident, people, manifests, now))
+        .map(|(incident, said)| {
+            said.hold_against_rules(incident, people, manifests, (now, state.size))
+        })
         .collect();
     found.sort_by_key(|incident| (incident.standing, incident.ends, incident.id));
     found
@@ -255,7 +257,7 @@ impl Said {
         mut incident: Incident,
         people: &People,
         manifests: &Repository,
-        now: Timestamp,
+        (now, size): (Timestamp, u64),
     ) -> Incident {
         if now >= incident.ends {
             return incident;
@@ -268,7 +270,7 @@ impl Said {
                 heard.key_is_trusted && heard.speaks_for(group, members)
             })
         };
-        let against = against(terms, people, manifests);
+        let against = against(terms, people, manifests, size);
         let missing = missing(&terms.quorum, of_group);
         (incident.standing, incident.because) = match (against.is_empty(), missing.is_empty()) {
             (false, _) => (Standing::Void, against),
@@ -292,9 +294,14 @@ fn missing(
     short.collect()
 }
 
-/// Why terms are not what the rules in force allow.
+/// Why terms are not what the rules in force allow, when the ledger has so many entries.
 #[must_use]
-pub fn against(terms: &AccessTerms, people: &People, manifests: &Repository) -> Vec<String> {
+pub fn against(
+    terms: &AccessTerms,
+    people: &People,
+    manifests: &Repository,
+    size: u64,
+) -> Vec<String> {
     let environment = &terms.environment;
     let Some((rule, reviewers)) = rule(manifests, environment) else {
         return vec![format!(
@@ -326,9 +333,10 @@ pub fn against(terms: &AccessTerms, people: &People, manifests: &Repository) -> 
             found.push(format!("`{workspace}` is no workspace of `{environment}`"));
         }
     }
-    if people.keys_of(&terms.person).is_empty() {
+    let mut keys = people.keys_of(&terms.person).into_iter();
+    if keys.all(|key| people.is_revoked(&key, size)) {
         found.push(format!(
-            "`{}` is nobody in the trust root who has a key",
+            "`{}` is nobody in the trust root who has a key that is not revoked",
             terms.person
         ));
     }

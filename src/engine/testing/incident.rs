@@ -207,7 +207,7 @@ fn what_the_policy_does_not_allow_is_never_in_force() {
             terms.workspace = Some("qa".parse().unwrap());
         }),
         (
-            "`mallory` is nobody in the trust root who has a key",
+            "`mallory` is nobody in the trust root who has a key that is not revoked",
             |terms| terms.person = "mallory".parse().unwrap(),
         ),
     ];
@@ -284,6 +284,26 @@ fn what_a_lost_key_signed_holds_no_longer_and_is_still_looked_at() {
     assert_eq!(standing(&organisation).0, Standing::Waiting);
     organisation.wait(3);
     assert_eq!(standing(&organisation).0, Standing::ReviewDue);
+}
+
+#[test]
+fn who_has_no_key_left_has_no_access() {
+    let organisation = organisation("{risk: 1}");
+    let terms = terms(&organisation);
+    grant(&organisation, "bob", &terms);
+    assert_eq!(standing(&organisation).0, Standing::InForce);
+    let key = sign::read_public_key(&organisation.key_path("eve.pub"))
+        .unwrap()
+        .fingerprint();
+    let from = organisation.observer().observe().unwrap().state().size;
+    organisation.change_root(&["ann", "ben"], |root| {
+        let reason = "lost".to_owned();
+        root.revoked.insert(key, RevocationSpec { from, reason });
+    });
+    organisation.reconcile();
+    let said = "`eve` is nobody in the trust root who has a key that is not revoked";
+    let void = (Standing::Void, vec![said.to_owned()]);
+    assert_eq!(standing(&organisation), void);
 }
 
 #[test]

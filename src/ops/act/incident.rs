@@ -57,7 +57,12 @@ impl Desk {
             expires_at,
             nonce: random::nonce().or_fail(FailureKind::Internal)?,
         };
-        let speaks_against = against(&terms, &self.world.people, &self.world.manifests);
+        let speaks_against = against(
+            &terms,
+            &self.world.people,
+            &self.world.manifests,
+            self.world.state().size,
+        );
         if let Some(first) = speaks_against.first() {
             return Err(Failure::new(FailureKind::Denied, first.clone()));
         }
