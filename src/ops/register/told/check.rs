@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::world::{World, workspace_facts};
-use crate::error::{Failure, FailureKind, Result};
+use crate::error::Result;
 use crate::flow::declassification::Lowered;
 use crate::flow::permit::check_label;
 use crate::manifest::foreign;
@@ -12,6 +12,7 @@ use crate::manifest::foreign::told::Input;
 use crate::model::id::WorkspaceName;
 use crate::model::label::Label;
 use crate::model::workspace::WorkspaceFacts;
+use crate::ops::plan::unknown;
 use crate::ops::register::told::resolve::{Known, Resolver};
 use crate::ops::register::told::{LineageFiles, bytes_of};
 
@@ -63,9 +64,9 @@ pub fn check_files(world: &World, others: &OtherFiles) -> Result<Vec<Diagnostic>
 fn facts_of(world: &World, name: &WorkspaceName) -> Result<WorkspaceFacts> {
     let document = world.manifests.workspaces.get(name);
     let document = document.ok_or_else(|| {
-        let message = format!("there is no workspace `{name}`");
-        Failure::new(FailureKind::Invalid, message)
-            .hint("`promote access` names those that there are")
+        let known = world.manifests.workspaces.keys();
+        let known: Vec<&str> = known.map(WorkspaceName::as_str).collect();
+        unknown("workspace", name.as_str(), &known)
     })?;
     Ok(workspace_facts(name, &document.value.spec))
 }
