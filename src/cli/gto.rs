@@ -122,6 +122,10 @@ impl Report for GtoReport {
             "{} tags of GTO, {} versions",
             self.tags, self.versions
         ));
+        for tag in &self.future {
+            let text = format!("`{tag}` is dated into the future and says nothing");
+            page.mark(Tone::Bad, "future:", text);
+        }
         for line in self
             .stages
             .iter()

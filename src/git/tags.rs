@@ -1,6 +1,6 @@
 //! Tags: reading all of them, making annotated ones, and handing them on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{ObjectType, Oid};
 use jiff::Timestamp;
@@ -88,6 +88,26 @@ impl Repository {
             }
         }
         Ok(tags.into_values().collect())
+    }
+
+    /// Which of some commits are `head` or part of its history, as far as that is here.
+    ///
+    /// # Errors
+    ///
+    /// When the history cannot be read.
+    pub fn reached(&self, some: BTreeSet<Oid>, head: Oid) -> Result<BTreeSet<Oid>, GitError> {
+        let failed = || GitError::objects(self.name(), "reading the history");
+        let objects = self.objects();
+        let mut walk = objects.revwalk().map_err(failed())?;
+        walk.push(head).map_err(failed())?;
+        let mut left = some.clone();
+        for commit in walk {
+            if left.is_empty() {
+                break;
+            }
+            left.remove(&commit.map_err(failed())?);
+        }
+        Ok(some.difference(&left).copied().collect())
     }
 
     /// Makes annotated tags. One whose name is taken is left as it is, and is an error.

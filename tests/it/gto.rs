@@ -313,6 +313,68 @@ fn tags_go_to_the_remote_and_come_from_it() {
     );
 }
 
+/// What an export says as JSON.
+fn exported(organisation: &Organisation) -> Value {
+    let made = promote(organisation, &["export", "-o", "json"]);
+    made.expect_code(0).json()
+}
+
+#[test]
+fn no_stage_is_tagged_at_a_commit_that_is_not_of_the_branch() {
+    let organisation = Organisation::new();
+    to_qa(&organisation, "1.0.0");
+    let strange = ["commit-tree", "HEAD^{tree}", "-m", "strange"];
+    let strange = organisation.git("dana", &strange);
+    let strange = strange.trim();
+    let version = format!("{MODEL}@v1.0.0");
+    organisation.git("dana", &["tag", &version, strange]);
+    let made = exported(&organisation);
+    assert_eq!(made["made"], json!([]));
+    let said = format!(
+        "`{MODEL}` in `qa`: the tag `{version}` is at the commit {strange}, which is not of the branch"
+    );
+    assert_eq!(made["problems"], json!([said]));
+    organisation.git("dana", &["tag", &format!("{MODEL}#qa#1"), strange]);
+    assert_eq!(stage(&organisation, "qa").0, "not-written");
+}
+
+#[test]
+fn tags_of_the_future_and_of_versions_that_are_taken_back_are_named_and_nothing_is_written_again() {
+    let organisation = Organisation::new();
+    for version in ["1.0.0", "1.1.0"] {
+        to_qa(&organisation, version);
+    }
+    exported(&organisation);
+    let future = format!("{MODEL}#qa#9");
+    let old = format!("{MODEL}@v1.0.0^{{commit}}");
+    let mut command = organisation.git_command("dana");
+    command
+        .env("GIT_COMMITTER_DATE", "2090-01-01T00:00:00Z")
+        .args(["tag", "-a", "-m", "later", &future, &old]);
+    answer(&mut command).expect_code(0);
+    assert_eq!(stage(&organisation, "qa").0, "agrees");
+    let page = promote(&organisation, &["show"]).expect_code(0);
+    let said = format!("`{future}` is dated into the future and says nothing");
+    assert!(page.stdout.contains(&said), "{}", page.all());
+    let version = format!("{MODEL}@v1.1.0");
+    let (gone, at) = (format!("{version}!"), format!("{version}^{{commit}}"));
+    organisation.git("dana", &["tag", "-a", "-m", "gone", &gone, &at]);
+    let made = exported(&organisation);
+    assert_eq!(made["made"], json!([]), "{made}");
+    let problems = made["problems"].as_array().unwrap();
+    assert!(problems[0].as_str().unwrap().starts_with(&said), "{made}");
+    let there = format!("`{MODEL}` in `qa`: `{MODEL}#qa#1` is there, but v1.1.0 is deregistered");
+    assert!(problems[1].as_str().unwrap().starts_with(&there), "{made}");
+    to_qa(&organisation, "1.2.0");
+    let made = exported(&organisation)["made"].clone();
+    let expected = ["@v1.2.0", "#qa#10"].map(|tag| format!("{MODEL}{tag}"));
+    assert_eq!(made, json!(expected));
+    let two = ["request", "--branch", "wish", &future, &old];
+    let refused = promote(&organisation, &two).expect_code(2);
+    let said = "a branch is for one tag, and these are 2";
+    assert!(refused.stderr.contains(said), "{}", refused.all());
+}
+
 #[test]
 fn ten_thousand_tags_are_read() {
     let organisation = Organisation::new();

@@ -11,8 +11,10 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::engine::world::World;
-use crate::error::{FailureKind, OrFail as _, Result};
+use crate::error::{Failure, FailureKind, OrFail as _, Result};
+use crate::git::Oid;
 use crate::git::repository::Repository;
+use crate::git::tags::Tag;
 use crate::manifest::layout::path_of_release;
 use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::gto::{GtoTag, name_of};
@@ -22,6 +24,9 @@ use crate::ops::plan::unknown;
 use crate::ops::release::{ReleaseReport, ReleaseRequest, request};
 
 pub use write::{WriteReport, WriteRequest, write};
+
+/// How far the clock of whoever makes a tag may be ahead of ours, in seconds.
+const CLOCK_AHEAD: i64 = 300;
 
 /// What tags say, beside what the ledger says.
 #[derive(Debug, Serialize)]
@@ -33,6 +38,8 @@ pub struct GtoReport {
     pub tags: usize,
     /// How many versions they register.
     pub versions: usize,
+    /// Tags that are dated into the future, and say nothing.
+    pub future: Vec<String>,
 }
 
 /// One stage of one artifact.
@@ -104,6 +111,7 @@ pub fn show(context: &Context) -> Result<GtoReport> {
         stages: view.stages(),
         tags: view.tags,
         versions: versions.sum(),
+        future: view.future.into_iter().collect(),
     })
 }
 
@@ -125,6 +133,11 @@ pub fn ask(context: &Context, tags: &[String], branch: Option<&str>) -> Result<V
     } else {
         tags.iter().map(String::as_str).collect()
     };
+    if branch.is_some() && meant.len() > 1 {
+        let message = format!("a branch is for one tag, and these are {}", meant.len());
+        let failure = Failure::new(FailureKind::Usage, message);
+        return Err(failure.hint("name one tag, or leave `--branch` out"));
+    }
     let mut asked = Vec::new();
     for tag in meant {
         let line = open
@@ -155,6 +168,10 @@ struct View {
     repository: Repository,
     world: World,
     registry: Registry,
+    /// The commits of versions that are part of the branch.
+    reached: BTreeSet<Oid>,
+    /// Tags that are dated into the future.
+    future: BTreeSet<String>,
     tags: usize,
     /// Tags from the ledger that the remote does not have yet.
     unpushed: Vec<String>,
@@ -181,10 +198,18 @@ impl View {
         let world = engine.observe()?;
         let repository = engine.repository().clone();
         let tags = repository.tags(|name| GtoTag::parse(name).is_some())?;
+        let now = context.clock.now().as_second();
+        let is_past = |tag: &Tag| tag.time <= now.saturating_add(CLOCK_AHEAD);
+        let count = tags.len();
+        let (tags, future): (Vec<Tag>, Vec<Tag>) = tags.into_iter().partition(is_past);
+        let registry = Registry::of(&tags, &future, now);
+        let reached = repository.reached(registry.commits(), world.head.commit())?;
         let unpushed = tags.iter().filter(|tag| is_own(tag) && !tag.is_remote);
         let mut view = Self {
-            registry: Registry::of(&tags, context.clock.now().as_second()),
-            tags: tags.len(),
+            registry,
+            reached,
+            future: future.into_iter().map(|tag| tag.name).collect(),
+            tags: count,
             unpushed: unpushed.map(|tag| tag.name.clone()).collect(),
             artifacts: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -295,7 +320,14 @@ impl View {
             };
         };
         match held {
-            Some(Held::One(held)) if held == version => return Standing::Agrees,
+            Some(Held::One(held)) if held == version => {
+                // At a commit that is not of the branch are files that nobody here looked at.
+                return if self.reached.contains(&assigned.commit) {
+                    Standing::Agrees
+                } else {
+                    Standing::NotWritten
+                };
+            }
             Some(Held::Several) => return Standing::Differs,
             Some(Held::One(_)) if assigned.is_own => return Standing::NotWritten,
             None if assigned.is_own => return Standing::NotWritten,

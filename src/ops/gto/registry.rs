@@ -1,7 +1,7 @@
 //! What tags of GTO say together: the versions of each artifact and what is in its stages. Read as GTO reads them: the latest
 //! tag about a stage counts, by the time that it says and then by its number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
@@ -51,8 +51,9 @@ pub(super) struct Assigned {
 }
 
 impl Registry {
-    /// Reads tags. One that is dated into the future is of now, so that it does not stay the latest.
-    pub(super) fn of(tags: &[Tag], now: i64) -> Self {
+    /// Reads tags. One of a clock that is a little ahead is of now, so that it does not stay the latest. Those that are
+    /// dated into the future say nothing, and their numbers are taken all the same.
+    pub(super) fn of(tags: &[Tag], future: &[Tag], now: i64) -> Self {
         let parsed = tags
             .iter()
             .filter_map(|tag| Some((tag, GtoTag::parse(&tag.name)?)));
@@ -78,6 +79,10 @@ impl Registry {
                 Says::Created | Says::Deprecated => {}
             }
         }
+        for tag in future.iter().filter_map(|tag| GtoTag::parse(&tag.name)) {
+            let artifact = registry.0.entry(tag.artifact).or_default();
+            artifact.counter = artifact.counter.max(tag.counter.unwrap_or_default());
+        }
         for artifact in registry.0.values_mut() {
             let versions = &artifact.versions;
             for assigned in artifact
@@ -93,6 +98,15 @@ impl Registry {
             }
         }
         registry
+    }
+
+    /// The commits of all versions.
+    pub(super) fn commits(&self) -> BTreeSet<Oid> {
+        let versions = self
+            .0
+            .values()
+            .flat_map(|artifact| artifact.versions.values());
+        versions.map(|(commit, _)| *commit).collect()
     }
 }
 

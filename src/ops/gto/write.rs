@@ -14,7 +14,7 @@ use crate::manifest::layout::path_of_version;
 use crate::model::artifact::VersionId;
 use crate::model::gto::is_name;
 use crate::ops::gto::registry::OWN_LINE;
-use crate::ops::gto::{Held, Standing, View};
+use crate::ops::gto::{Held, StageLine, Standing, View};
 
 /// How tags are written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -133,7 +133,10 @@ impl<'a> Writer<'a> {
             origins.extend(found.filter_map(|(path, origin)| Some((path, origin.commit?))));
         }
         let unnamed = view.unnamed.iter();
-        let problems = unnamed.map(|id| format!("`{id}`: GTO has no such name, for it has a dot"));
+        let unnamed = unnamed.map(|id| format!("`{id}`: GTO has no such name, for it has a dot"));
+        let future = view.future.iter();
+        let future = future.map(|tag| format!("`{tag}` is dated into the future and says nothing; `git tag --delete` it, here and at the remote"));
+        let problems = unnamed.chain(future);
         Ok(Self {
             view,
             commits,
@@ -153,7 +156,8 @@ impl<'a> Writer<'a> {
                 .collect();
             for version in versions {
                 let key = (name.clone(), version.clone());
-                if self.commits.contains_key(&key) {
+                let tag = format!("{name}@v{version}");
+                if self.commits.contains_key(&key) || self.view.future.contains(&tag) {
                     continue;
                 }
                 let id = VersionId {
@@ -172,7 +176,7 @@ impl<'a> Writer<'a> {
                     continue;
                 }
                 let message = format!("Registering artifact {name} version v{version}");
-                self.add(format!("{name}@v{version}"), commit, &message);
+                self.add(tag, commit, &message);
                 self.commits.insert(key, commit);
             }
         }
@@ -215,6 +219,10 @@ impl<'a> Writer<'a> {
                 continue;
             };
             let known = self.view.registry.0.get(name);
+            if let Some(problem) = self.refusal(name, version, commit, &line) {
+                self.problems.push(problem);
+                continue;
+            }
             let counter = counters
                 .entry(name)
                 .or_insert_with(|| known.map_or(0, |known| known.counter));
@@ -226,6 +234,30 @@ impl<'a> Writer<'a> {
             );
             self.add(tag, commit, &message);
         }
+    }
+
+    /// Why no tag is written for a stage, though GTO does not show what the ledger says.
+    fn refusal(
+        &self,
+        name: &str,
+        version: &Version,
+        commit: Oid,
+        line: &StageLine,
+    ) -> Option<String> {
+        let known = self.view.registry.0.get(name)?;
+        let stage = &line.stage;
+        let is_tagged = known
+            .versions
+            .get(version)
+            .is_some_and(|(of, _)| *of == commit);
+        if is_tagged && !self.view.reached.contains(&commit) {
+            return Some(format!(
+                "`{name}` in `{stage}`: the tag `{name}@v{version}` is at the commit {commit}, which is not of the branch"
+            ));
+        }
+        let last = known.stages.get(stage)?;
+        let is_there = last.is_own && !last.is_emptied && last.commit == commit;
+        is_there.then(|| format!("`{name}` in `{stage}`: `{}` is there, but v{version} is deregistered by a tag, or another version is at its commit", last.tag))
     }
 
     fn add(&mut self, name: String, commit: Oid, message: &str) {
