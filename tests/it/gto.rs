@@ -52,7 +52,6 @@ fn stage(organisation: &Organisation, stage: &str) -> (String, Value, Value) {
     )
 }
 
-/// Registers and promotes a version of the penguins to qa.
 fn to_qa(organisation: &Organisation, version: &str) {
     organisation.promote_to_qa(version);
 }
@@ -353,9 +352,7 @@ fn tags_of_the_future_and_of_versions_that_are_taken_back_are_named_and_nothing_
         .args(["tag", "-a", "-m", "later", &future, &old]);
     answer(&mut command).expect_code(0);
     assert_eq!(stage(&organisation, "qa").0, "agrees");
-    let page = promote(&organisation, &["show"]).expect_code(0);
     let said = format!("`{future}` is dated into the future and says nothing");
-    assert!(page.stdout.contains(&said), "{}", page.all());
     let version = format!("{MODEL}@v1.1.0");
     let (gone, at) = (format!("{version}!"), format!("{version}^{{commit}}"));
     organisation.git("dana", &["tag", "-a", "-m", "gone", &gone, &at]);
@@ -365,10 +362,11 @@ fn tags_of_the_future_and_of_versions_that_are_taken_back_are_named_and_nothing_
     assert!(problems[0].as_str().unwrap().starts_with(&said), "{made}");
     let there = format!("`{MODEL}` in `qa`: `{MODEL}#qa#1` is there, but v1.1.0 is deregistered");
     assert!(problems[1].as_str().unwrap().starts_with(&there), "{made}");
-    to_qa(&organisation, "1.2.0");
-    let made = exported(&organisation)["made"].clone();
-    let expected = ["@v1.2.0", "#qa#10"].map(|tag| format!("{MODEL}{tag}"));
-    assert_eq!(made, json!(expected));
+    let back = ["rollback", MODEL, "--in", "qa", "--to", "1.0.0"];
+    organisation.as_person("dana", &back).expect_code(0);
+    organisation.approve("rita", "qa");
+    organisation.apply().expect_code(0);
+    assert_eq!(exported(&organisation)["made"][0], format!("{MODEL}#qa#10"));
     let two = ["request", "--branch", "wish", &future, &old];
     let refused = promote(&organisation, &two).expect_code(2);
     let said = "a branch is for one tag, and these are 2";
