@@ -312,7 +312,6 @@ fn tags_go_to_the_remote_and_come_from_it() {
     );
 }
 
-/// What an export says as JSON.
 fn exported(organisation: &Organisation) -> Value {
     let made = promote(organisation, &["export", "-o", "json"]);
     made.expect_code(0).json()
