@@ -95,7 +95,7 @@ impl Repository {
     /// # Errors
     ///
     /// When the history cannot be read.
-    pub fn reached(&self, some: BTreeSet<Oid>, head: Oid) -> Result<BTreeSet<Oid>, GitError> {
+    pub fn reached(&self, some: &BTreeSet<Oid>, head: Oid) -> Result<BTreeSet<Oid>, GitError> {
         let failed = || GitError::objects(self.name(), "reading the history");
         let objects = self.objects();
         let mut walk = objects.revwalk().map_err(failed())?;

@@ -437,7 +437,11 @@ fn a_ledger_that_cannot_be_written_stops_everything_before_it_begins() {
     // So that the file of entries is larger than any piece of evidence.
     for number in 0..6 {
         let purpose = format!("  # {number}\n  environments: [dev, qa, prod]\n");
-        organisation.edit("promote.yaml", "  environments: [dev, qa, prod]\n", &purpose);
+        organisation.edit(
+            "promote.yaml",
+            "  environments: [dev, qa, prod]\n",
+            &purpose,
+        );
         organisation
             .as_person("ada", &["trust", "sign", "--commit"])
             .expect_code(0);

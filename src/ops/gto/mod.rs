@@ -203,7 +203,7 @@ impl View {
         let count = tags.len();
         let (tags, future): (Vec<Tag>, Vec<Tag>) = tags.into_iter().partition(is_past);
         let registry = Registry::of(&tags, &future, now);
-        let reached = repository.reached(registry.commits(), world.head.commit())?;
+        let reached = repository.reached(&registry.commits(), world.head.commit())?;
         let unpushed = tags.iter().filter(|tag| is_own(tag) && !tag.is_remote);
         let mut view = Self {
             registry,
