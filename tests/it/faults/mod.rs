@@ -23,7 +23,7 @@ use crate::support::files_under;
 use crate::variants::MODEL;
 
 /// How often a fault is tried that hit another call than was meant: which thread does what is not the same in every run.
-const TRIES: usize = 2;
+const TRIES: usize = 8;
 
 /// An organisation with its ledger in a directory and a promotion to qa that is ready: of two small files.
 fn ready() -> Organisation {
