@@ -1,18 +1,17 @@
 //! Labels of datasets only grow: what one was labelled once, under signatures, it keeps. Lowering is a declassification,
 //! for one digest and one workspace.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::engine::pins;
 use crate::flow::closure::highest;
-use crate::git::snapshot::Entry;
-use crate::manifest::dataset::DatasetSpec;
+use crate::manifest::dataset::{Dataset, DatasetSpec};
 use crate::manifest::layout::{Place, path_of};
-use crate::manifest::parsed::Content;
+use crate::manifest::parsed::parse_manifest;
 use crate::manifest::repository::Repository;
-use crate::model::digest::TreePath;
+use crate::model::digest::{Sha256, TreePath};
 use crate::model::event::Adoption;
 
 impl Engine {
@@ -23,7 +22,7 @@ impl Engine {
     ///
     /// When what was adopted before cannot be read.
     pub(crate) fn raise_labels(
-        &mut self,
+        &self,
         manifests: &mut Repository,
         adoptions: &[(u64, Adoption)],
     ) -> Result<(), EngineError> {
@@ -36,40 +35,23 @@ impl Engine {
                 continue;
             };
             let now = current.files.get(&tree_path);
-            let mut others: Vec<&Adoption> = Vec::new();
-            for (_, adoption) in before {
-                let pin = adoption.files.get(&tree_path);
-                let is_read = others
-                    .iter()
-                    .any(|other| other.files.get(&tree_path) == pin);
-                if pin.is_some() && pin != now && !is_read {
-                    others.push(adoption);
+            let mut others: BTreeMap<Sha256, (u64, &Adoption)> = BTreeMap::new();
+            for (index, adoption) in before {
+                if let Some(pin) = adoption.files.get(&tree_path)
+                    && Some(pin) != now
+                {
+                    others.entry(*pin).or_insert((*index, adoption));
                 }
             }
-            for adoption in others {
-                let commit = adoption.commit.parse().map_err(|_| {
-                    EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
-                })?;
-                let snapshot = self.repository.snapshot(commit)?;
-                if let Some(pin) = adoption.files.get(&tree_path) {
-                    pins::read(&snapshot, &path, *pin)?;
-                }
-                let entry = snapshot.entry(&path)?;
-                let entry = entry.map(|(kind, oid)| Entry {
-                    path: path.clone(),
-                    kind,
-                    oid,
-                });
-                let parsed = self.cache.parse(&snapshot, entry.iter())?;
-                for (_, file) in parsed {
-                    let Some(Content::Dataset(earlier)) = &file.content else {
-                        continue;
-                    };
-                    let mut spec = document.value.spec.clone();
-                    raise(&mut spec, &earlier.value.spec);
-                    if spec != document.value.spec {
-                        Arc::make_mut(document).value.spec = spec;
-                    }
+            for (pin, adoption) in others {
+                let bytes = self.adopted_bytes(adoption, &path, pin)?;
+                let place = Place::Dataset(name.clone());
+                let earlier = parse_manifest::<Dataset>(&place, &path, &bytes);
+                let earlier = earlier.map_err(EngineError::Invalid)?;
+                let mut spec = document.value.spec.clone();
+                raise(&mut spec, &earlier.value.spec);
+                if spec != document.value.spec {
+                    Arc::make_mut(document).value.spec = spec;
                 }
             }
         }

@@ -10,7 +10,6 @@ use crate::engine::attestations;
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::people::People;
-use crate::engine::pins;
 use crate::engine::pipelines;
 use crate::engine::record;
 use crate::engine::registrations::is_disowned;
@@ -257,7 +256,7 @@ impl Engine {
         &self,
         world: &'w World,
         release_path: &str,
-    ) -> Result<Option<&'w Adoption>, EngineError> {
+    ) -> Result<Option<(u64, &'w Adoption)>, EngineError> {
         let adoptions = &world.state().adoptions;
         if adoptions.len() < 2 {
             return Ok(None);
@@ -266,12 +265,12 @@ impl Engine {
             return Ok(None);
         };
         let newest = adoptions.len() - 1;
-        for (index, (_, adoption)) in adoptions.iter().enumerate().rev() {
+        for (number, (index, adoption)) in adoptions.iter().enumerate().rev() {
             let commit = adoption.commit.parse().map_err(|_| {
                 EngineError::Internal(format!("`{}` is not a commit", adoption.commit))
             })?;
             if commit != release.id && self.repository.is_ancestor(commit, release.id)? {
-                return Ok((index != newest).then_some(adoption));
+                return Ok((number != newest).then_some((*index, adoption)));
             }
         }
         Ok(None)
@@ -280,7 +279,7 @@ impl Engine {
     /// The policy of an environment as an adoption pinned it.
     fn policy_of(
         &self,
-        adoption: &Adoption,
+        adoption: (u64, &Adoption),
         environment: &EnvironmentName,
     ) -> Result<Option<(Sha256, PolicySpec)>, EngineError> {
         let place = Place::Policy(environment.clone());
@@ -288,15 +287,11 @@ impl Engine {
         let Some(pin) = path
             .parse::<TreePath>()
             .ok()
-            .and_then(|path| adoption.files.get(&path).copied())
+            .and_then(|path| adoption.1.files.get(&path).copied())
         else {
             return Ok(None);
         };
-        let commit = adoption
-            .commit
-            .parse()
-            .map_err(|_| EngineError::Internal(format!("`{}` is not a commit", adoption.commit)))?;
-        let bytes = pins::read(&self.repository.snapshot(commit)?, &path, pin)?;
+        let bytes = self.adopted_bytes(adoption, &path, pin)?;
         let document =
             parse_manifest::<Policy>(&place, &path, &bytes).map_err(EngineError::Invalid)?;
         Ok(Some((pin, document.value.spec)))

@@ -50,6 +50,31 @@ fn files_are_read_at_a_commit_and_links_and_submodules_are_only_reported() {
     check_refusals(&snapshot);
 }
 
+#[test]
+fn a_path_is_found_in_the_listing_as_in_the_folders() {
+    let bench = Bench::new();
+    let repository = bench.init("r");
+    for path in ["a", "a.yaml", "b/c", "b/c.d/e", "b-c", "b.c", "z/y/x"] {
+        bench.write(&format!("r/{path}"), path);
+    }
+    bench.git("r", &["add", "--all"]);
+    bench.git("r", &["commit", "--quiet", "--message", "x"]);
+    let head = bench.head("r");
+    let (folders, listed) = (repository.snapshot(head), repository.snapshot(head));
+    let (folders, listed) = (folders.unwrap(), listed.unwrap());
+    assert_eq!(listed.all().unwrap().len(), 7);
+    for path in [
+        "a", "a.yaml", "a/b", "b", "b/c", "b/c/d", "b/c.d", "b/c.d/e", "b-c", "b.c", "b/d", "c",
+        "z", "z/y", "z/y/x", "z/y/x/w", "zz",
+    ] {
+        assert_eq!(
+            listed.entry(path).unwrap(),
+            folders.entry(path).unwrap(),
+            "{path}"
+        );
+    }
+}
+
 fn check_refusals(snapshot: &Snapshot) {
     let message = |path, limit| snapshot.read(path, limit).unwrap_err().to_string();
     assert_eq!(
