@@ -41,7 +41,7 @@ pub struct ParsedFile {
 pub enum Content {
     /// The topology.
     Topology(Arc<Document<Topology>>),
-    /// A workspace.
+    /// A project.
     Project(Arc<Document<Project>>),
     /// A workspace.
     Workspace(Arc<Document<Workspace>>),

@@ -436,7 +436,7 @@ fn a_ledger_that_cannot_be_written_stops_everything_before_it_begins() {
     let organisation = Organisation::with_directory_ledger();
     // So that the file of entries is larger than any piece of evidence.
     for number in 0..6 {
-        let purpose = format!("  # {number}\n  environments: [dev, qa, prod]\n");
+        let numbered = format!("  # {number}\n  environments: [dev, qa, prod]\n");
         organisation.edit(
             "promote.yaml",
             "  environments: [dev, qa, prod]\n",
