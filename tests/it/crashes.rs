@@ -440,7 +440,7 @@ fn a_ledger_that_cannot_be_written_stops_everything_before_it_begins() {
         organisation.edit(
             "promote.yaml",
             "  environments: [dev, qa, prod]\n",
-            &purpose,
+            &numbered,
         );
         organisation
             .as_person("ada", &["trust", "sign", "--commit"])
