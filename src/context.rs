@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::attest::engine_key::EngineKey;
 use crate::clock::Clock;
 use crate::config::Environment;
-use crate::config::secret::SecretRef;
 use crate::engine::{Engine, Keys, Places, Watcher};
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::fs::durable;
@@ -16,6 +15,7 @@ use crate::git::identity::Identity;
 use crate::git::program::GitProgram;
 use crate::git::repository::{Remote, Repository};
 use crate::ledger::signer::Signer;
+use crate::model::secret::SecretRef;
 use crate::progress::Progress;
 use crate::redact::Secret;
 
@@ -197,6 +197,7 @@ impl Context {
         Ok(Places {
             branch: self.settings.branch.clone(),
             base,
+            environment: self.environment.clone(),
             state,
             pinned: self.settings.pinned.clone(),
         })

@@ -22,7 +22,7 @@
 //!   [`Evidence`](gate::evidence::Evidence) the facts, [`decide`](gate::decide()) the one place where verdicts become a
 //!   [`Decision`](model::verdict::Decision).
 //! - **The world.** [`fs`] hashes trees ([`hash_tree`](fs::tree::hash_tree)) and stages bytes; [`config`] holds the
-//!   [`Environment`](config::Environment) and [references to secrets](config::secret::SecretRef). [`git`] reads
+//!   [`Environment`](config::Environment) and [references to secrets](model::secret::SecretRef). [`git`] reads
 //!   [snapshots](git::snapshot::Snapshot) of a [`Repository`](git::repository::Repository); [`Adapter`](adapter::Adapter) is
 //!   a workspace; [`ledger`] is a [`Log`](ledger::log::Log) over a [`Store`](ledger::store::Store); [`attest`] signs and
 //!   verifies.
@@ -52,6 +52,7 @@ pub mod git;
 pub mod ledger;
 pub mod manifest;
 pub mod model;
+pub mod net;
 pub mod ops;
 pub mod plan;
 pub mod progress;

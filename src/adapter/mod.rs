@@ -1,4 +1,5 @@
-//! Workspaces as the engine sees them: eight methods, whatever the platform behind.
+//! Workspaces as the engine sees them, whatever the platform behind: eight methods that each must have, and four more that
+//! some platforms can do better than by those eight.
 
 #[cfg(test)]
 pub(crate) mod chaos;
@@ -6,7 +7,9 @@ pub mod conformance;
 pub mod content;
 pub mod directory;
 pub mod layer;
+mod open;
 mod pump;
+pub mod sweep;
 pub mod transfer;
 
 use std::collections::BTreeSet;
@@ -17,6 +20,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
+pub use open::{Surroundings, open};
+
+use crate::adapter::sweep::Found;
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::digest::{FileList, TreeDigest, TreePath};
@@ -210,6 +216,41 @@ pub struct Description {
     pub properties: std::collections::BTreeMap<String, String>,
 }
 
+/// Where a version's bytes are, for others on the same provider who may copy them without their passing through here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativePlace {
+    /// The provider, such as one registry or one account: only the same one copies within itself.
+    pub provider: String,
+    /// The place there, in words of the provider; never a secret.
+    pub place: String,
+}
+
+/// Whether something may be done with the credentials that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// It may.
+    Granted,
+    /// It may not.
+    Refused,
+    /// It cannot be told without doing it.
+    Unknown,
+}
+
+/// What a workspace says of itself when it is asked before anything depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// The server's name and version.
+    pub server: Option<String>,
+    /// The server's time.
+    pub clock: Option<jiff::Timestamp>,
+    /// What is needed, and whether it is allowed.
+    pub permissions: std::collections::BTreeMap<String, Permission>,
+    /// What it cannot do, each with what is done about it.
+    pub limits: Vec<String>,
+}
+
 /// A workspace. Methods may be called from several tasks at once and may be repeated after an error; each says what
 /// that means.
 pub trait Adapter: Debug + Send + Sync {
@@ -251,4 +292,40 @@ pub trait Adapter: Debug + Send + Sync {
 
     /// What the platform knows about a version, beyond its bytes.
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>>;
+
+    /// Where a version's bytes are for others on the same provider; `None` when they have to pass through here. Does no
+    /// I/O.
+    fn native(&self, version: &VersionId) -> Option<NativePlace> {
+        let _ = version;
+        None
+    }
+
+    /// As [`write`](Self::write), with the bytes that are at a place of the same provider. Who asked proves them by reading
+    /// back. `Unsupported` when they have to be written instead.
+    fn copy<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        from: &'a NativePlace,
+    ) -> BoxFuture<'a, Result<Written>> {
+        let _ = (permit, record);
+        let workspace = self.info().workspace;
+        let message = format!("it cannot copy from `{}`", from.place);
+        let kind = AdapterErrorKind::Unsupported;
+        let error = AdapterError::permanent(kind, workspace, "copy", message);
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    /// Every file as it is now, whoever put it there: hashed here, not looked up.
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        Box::pin(sweep::recorded(self))
+    }
+
+    /// Looks whether the workspace can be relied on, and changes nothing.
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        Box::pin(async move {
+            let listed = self.list(Selector::default()).await;
+            listed.map(|_| Probe::default())
+        })
+    }
 }

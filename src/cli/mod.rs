@@ -8,10 +8,10 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::clock::SystemClock;
 use crate::config::Environment;
-use crate::config::secret::SecretRef;
 use crate::context::{Context, Settings};
 use crate::engine::{Unwatched, Watcher};
 use crate::error::{Failure, FailureKind, Result};
+use crate::model::secret::SecretRef;
 use crate::progress::{Progress, Silent};
 use crate::ui::progress::Bar;
 use crate::ui::{OutputFormat, Terminal, failure, logging};

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::cli::Exit;
-use crate::config::secret::SecretRef;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::ledger::note::MAX_NOTE_BYTES;
+use crate::model::secret::SecretRef;
 use crate::ops::witness::{CosignReport, NewWitness, WitnessSettings, answer, cosign, new_key};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};

@@ -77,6 +77,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::Environment;
     use crate::clock::ManualClock;
     use crate::controller::event::WatchEvent;
     use crate::controller::settings::WatchSettings;
@@ -106,6 +107,7 @@ mod tests {
         let places = Places {
             branch: "main".to_owned(),
             base: folder.to_owned(),
+            environment: Environment::default(),
             state: folder.join("state"),
             pinned: None,
         };

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::stream::StreamExt as _;
+
+use crate::adapter::Adapter;
+use crate::adapter::sweep::Found;
 use crate::engine::Engine;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
 use crate::engine::registrations::known_versions;
 use crate::engine::world::World;
-use crate::fs::sweep::sweep;
-use crate::manifest::workspace::AdapterSpec;
 use crate::model::artifact::VersionId;
-use crate::model::digest::{Sha256, TreeDigest};
+use crate::model::digest::{Sha256, TreeDigest, TreePath};
 use crate::model::id::WorkspaceName;
 
 /// The files of a workspace.
@@ -18,6 +20,8 @@ use crate::model::id::WorkspaceName;
 pub struct Holdings {
     /// Hash by place.
     pub files: Vec<(String, Sha256)>,
+    /// The files of what the workspace takes for versions.
+    pub versions: BTreeMap<VersionId, BTreeMap<TreePath, Sha256>>,
     /// What could not be read, and why.
     pub unread: BTreeMap<String, String>,
 }
@@ -66,32 +70,50 @@ impl Engine {
         world: &World,
         name: &WorkspaceName,
     ) -> Result<Holdings, EngineError> {
-        let workspace = world.manifests.workspaces.get(name);
-        let spec = workspace
-            .ok_or_else(|| EngineError::Internal(format!("there is no workspace `{name}`")))?;
+        let adapter = self.adapter(world, name)?;
         self.progress.begin(&format!("scanning {name}"), None);
-        let holdings = match &spec.value.spec.adapter {
-            AdapterSpec::Directory(directory) => {
-                let path = self.local_path(&format!("workspace `{name}`"), &directory.path)?;
-                let swept = tokio::task::spawn_blocking(move || of_directory(&path)).await;
-                swept.map_err(|error| EngineError::Internal(error.to_string()))?
-            }
-        };
+        let holdings = swept(adapter.as_ref()).await;
         self.progress.end();
         Ok(holdings)
     }
 }
 
-fn of_directory(path: &std::path::Path) -> Holdings {
+async fn swept(adapter: &dyn Adapter) -> Holdings {
     let mut holdings = Holdings::default();
-    let swept = sweep(path, &mut |swept| match swept.content {
-        Ok(sha256) => holdings.files.push((swept.path, sha256)),
+    let mut found = match adapter.sweep().await {
+        Ok(found) => found,
         Err(error) => {
-            holdings.unread.insert(swept.path, error.to_string());
+            holdings.unread.insert(".".to_owned(), error.to_string());
+            return holdings;
         }
-    });
-    if let Err(error) = swept {
-        holdings.unread.insert(".".to_owned(), error.to_string());
+    };
+    while let Some(found) = found.next().await {
+        match found {
+            Ok(Found {
+                path,
+                content: Err(why),
+                ..
+            }) => {
+                holdings.unread.insert(path, why);
+            }
+            Ok(Found {
+                path,
+                part_of,
+                content: Ok(sha256),
+            }) => {
+                if let Some((version, file)) = part_of {
+                    holdings
+                        .versions
+                        .entry(version)
+                        .or_default()
+                        .insert(file, sha256);
+                }
+                holdings.files.push((path, sha256));
+            }
+            Err(error) => {
+                holdings.unread.insert(".".to_owned(), error.to_string());
+            }
+        }
     }
     holdings
 }

@@ -41,13 +41,16 @@ pub mod witness;
 pub mod workspaces;
 pub mod world;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
+use crate::adapter::Adapter;
 use crate::attest::engine_key::EngineKey;
 use crate::clock::Clock;
+use crate::config::Environment;
 use crate::engine::book::{Book, trusted_engines};
 use crate::engine::error::EngineError;
 use crate::engine::parse_cache::ParseCache;
@@ -67,7 +70,8 @@ use crate::manifest::layout::{Place, TOPOLOGY_PATH, TRUST_ROOT_PATH};
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::topology::{LedgerSpec, LedgerStoreKind, Topology};
 use crate::manifest::trust_root::{TrustRoot, TrustRootSpec};
-use crate::model::id::EngineName;
+use crate::model::id::{EngineName, WorkspaceName};
+use crate::model::platform::Platform;
 use crate::progress::Progress;
 
 /// The branch that holds the ledger.
@@ -94,6 +98,8 @@ pub struct Places {
     pub branch: String,
     /// What relative paths of workspaces and of the ledger are relative to.
     pub base: PathBuf,
+    /// The variables that workspaces' references to secrets may name.
+    pub environment: Environment,
     /// A folder of the engine's own, for staged bytes, locks and caches.
     pub state: PathBuf,
     /// A checkpoint that was kept elsewhere, which the ledger must go on from. Who keeps no state from run to run needs
@@ -157,6 +163,9 @@ impl Watcher for Unwatched {
     fn reached(&self, _: Step) {}
 }
 
+/// Workspaces that are open, each with what its manifest said.
+type Opened = BTreeMap<WorkspaceName, (Platform, Arc<dyn Adapter>)>;
+
 /// One promotion repository with its ledger and workspaces.
 #[derive(Debug)]
 pub struct Engine {
@@ -172,6 +181,7 @@ pub struct Engine {
     requests: Option<Arc<Requests>>,
     start: Option<TrustRootSpec>,
     cache: ParseCache,
+    opened: Mutex<Opened>,
     progress: Arc<dyn Progress>,
     watcher: Arc<dyn Watcher>,
     stop: Arc<AtomicBool>,
@@ -202,6 +212,7 @@ impl Engine {
             requests: None,
             start: None,
             cache: ParseCache::default(),
+            opened: Mutex::default(),
             progress,
             watcher: Arc::new(Unwatched),
             stop: Arc::default(),

@@ -1,37 +1,47 @@
 //! From workspace manifests to adapters with their layers.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use crate::adapter::Adapter;
 use crate::adapter::directory::DirectoryAdapter;
 use crate::adapter::layer::{ReadCheck, Settings, layered};
+use crate::adapter::{self, Adapter, Surroundings};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::world::World;
 use crate::fs::staging::StagingArea;
 use crate::git::repository::Remote;
-use crate::manifest::workspace::AdapterSpec;
 use crate::model::id::WorkspaceName;
+use crate::model::platform::Platform;
 
 impl Engine {
-    /// The workspace, ready to use.
+    /// The workspace, ready to use. It stays open as long as its manifest says the same, with its connections and tokens.
     ///
     /// # Errors
     ///
-    /// When there is no such workspace, or its path means nothing here.
+    /// When there is no such workspace, its path means nothing here, or there is no adapter for it.
     pub fn adapter(
         &self,
         world: &World,
         name: &WorkspaceName,
     ) -> Result<Arc<dyn Adapter>, EngineError> {
-        match &spec(world, name)?.adapter {
-            AdapterSpec::Directory(directory) => {
-                let path = self.local_path(&format!("workspace `{name}`"), &directory.path)?;
-                let adapter = DirectoryAdapter::new(name.clone(), &path);
-                Ok(layered(Arc::new(adapter), &settings()))
-            }
+        let platform = &spec(world, name)?.adapter;
+        if let Some(path) = platform.local_path() {
+            self.local_path(&format!("workspace `{name}`"), path)?;
         }
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, adapter)) = opened.get(name)
+            && known == platform
+        {
+            return Ok(Arc::clone(adapter));
+        }
+        let surroundings = Surroundings {
+            environment: self.places.environment.clone(),
+            base: self.places.base.clone(),
+        };
+        let adapter = layered(adapter::open(name, platform, &surroundings)?, &settings());
+        opened.insert(name.clone(), (platform.clone(), Arc::clone(&adapter)));
+        Ok(adapter)
     }
 
     /// Where bytes for a workspace are staged: as near to it as can be, so that they can be moved in.
@@ -45,10 +55,16 @@ impl Engine {
         name: &WorkspaceName,
     ) -> Result<StagingArea, EngineError> {
         let directory = match &spec(world, name)?.adapter {
-            AdapterSpec::Directory(directory) => {
+            Platform::Directory(directory) => {
                 let path = self.local_path(&format!("workspace `{name}`"), &directory.path)?;
                 DirectoryAdapter::new(name.clone(), &path).staging_directory()
             }
+            Platform::ObjectStore(_)
+            | Platform::Oci(_)
+            | Platform::OciLayout(_)
+            | Platform::Mlflow(_)
+            | Platform::AzureMl(_)
+            | Platform::Exec(_) => self.places.state.join("staging").join(name.as_str()),
         };
         // The tree goes to this one workspace, so it is moved in.
         Ok(StagingArea::open(&directory)?.for_moving())

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::manifest::Manifest;
 use crate::model::id::{EnvironmentName, GroupName, ProjectName, RegionName, WorkspaceName};
 use crate::model::label::Clearance;
+use crate::model::platform::Platform;
 
 /// The manifest of a workspace.
 pub type Workspace = Manifest<WorkspaceName, WorkspaceSpec>;
@@ -50,7 +51,7 @@ pub struct WorkspaceSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub resource_tags: BTreeMap<String, String>,
     /// How it is reached.
-    pub adapter: AdapterSpec,
+    pub adapter: Platform,
 }
 
 impl WorkspaceSpec {
@@ -107,21 +108,4 @@ pub enum Purpose {
     Training,
     /// Serving models that were made elsewhere.
     Serving,
-}
-
-/// How a workspace is reached: one field, named like the kind of adapter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum AdapterSpec {
-    /// A directory.
-    Directory(DirectorySpec),
-}
-
-/// A directory as a workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DirectorySpec {
-    /// The path; when relative, to the folder that holds the promotion repository's work tree or bare repository.
-    #[schemars(length(min = 1, max = 4096))]
-    pub path: String,
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::attest::bundle::{self, MAX_BUNDLE_BYTES};
 use crate::attest::engine_key::EngineKey;
 use crate::attest::model_signing::{self, SIGNATURE_TYPE};
-use crate::config::secret::SecretRef;
 use crate::context::Context;
 use crate::engine::attestations::Attesters;
 use crate::engine::world::World;
@@ -18,6 +17,7 @@ use crate::model::artifact::VersionId;
 use crate::model::attestation::AttestationName;
 use crate::model::digest::{FileList, Sha256, TreeDigest, TreePath};
 use crate::model::id::AttesterName;
+use crate::model::secret::SecretRef;
 
 /// The attestations to put beside a version.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,7 @@ use crate::fs::durable;
 use crate::manifest::layout::{Place, path_of};
 use crate::manifest::project::{BudgetSpec, Project, ProjectSpec};
 use crate::manifest::repository::Repository;
-use crate::manifest::workspace::{AdapterSpec, Workspace};
+use crate::manifest::workspace::Workspace;
 use crate::manifest::{API_VERSION, Metadata};
 use crate::model::id::{GroupName, ProjectName, WorkspaceName};
 use crate::ops::plan::unknown;
@@ -165,8 +165,11 @@ fn workspaces_like(
         if let Some(paid) = spec.resource_tags.get_mut("cost-center") {
             paid.clone_from(&request.cost_center);
         }
-        let AdapterSpec::Directory(directory) = &mut spec.adapter;
-        directory.path = directory.path.replace(name.as_str(), renamed.as_str());
+        let (from, to) = (name.as_str(), renamed.as_str());
+        spec.adapter = spec
+            .adapter
+            .renamed(from, to)
+            .or_fail(FailureKind::Invalid)?;
         workspace.metadata = Metadata::named(renamed);
         workspaces.push(workspace);
     }

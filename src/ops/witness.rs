@@ -10,7 +10,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::config::secret::SecretRef;
 use crate::context::{Context, LOCAL_FOLDER};
 use crate::engine::book::Book;
 use crate::engine::witness::{MAX_COSIGNED_BYTES, WITNESS_BRANCH, note_path, witness_keys};
@@ -24,6 +23,7 @@ use crate::ledger::key::Verifier;
 use crate::ledger::note::Note;
 use crate::ledger::proof::consistency_proof;
 use crate::ledger::witness::{Refusal, Submission, Witness, WitnessError};
+use crate::model::secret::SecretRef;
 use crate::redact::Secret;
 
 /// How often a note is published again because somebody else pushed meanwhile.

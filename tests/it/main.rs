@@ -50,6 +50,7 @@ mod role_assignments;
 mod rust_text;
 mod scan;
 mod search;
+mod servers;
 mod snapshots;
 mod story;
 mod support;

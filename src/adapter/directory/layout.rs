@@ -1,6 +1,7 @@
 //! Where things are in the directory.
 
 use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::digest::TreePath;
 
 /// The folder for the lock and for work in progress. No project can have this name.
 pub(super) const WORK: &str = ".promote";
@@ -19,4 +20,19 @@ pub(super) fn artifact(id: &ArtifactId) -> String {
 /// The folder of a version.
 pub(super) fn version(id: &VersionId) -> String {
     format!("{}/{}", artifact(&id.artifact), id.version)
+}
+
+/// The version and the file of it that a path below the directory is.
+pub(super) fn part_of(path: &str) -> Option<(VersionId, TreePath)> {
+    let mut parts = path.splitn(6, '/');
+    let (project, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let version = parts.next()?;
+    if parts.next()? != CONTENT {
+        return None;
+    }
+    let version = VersionId {
+        artifact: format!("{project}/{kind}/{name}").parse().ok()?,
+        version: version.parse().ok()?,
+    };
+    Some((version, parts.next()?.parse().ok()?))
 }

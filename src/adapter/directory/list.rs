@@ -7,8 +7,10 @@ use std::path::Path;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use crate::adapter::directory::{DirectoryAdapter, layout, record};
-use crate::adapter::{Record, Result, Selector};
-use crate::fs::durable;
+use crate::adapter::sweep::Found;
+use crate::adapter::{Permission, Probe, Record, Result, Selector};
+use crate::fs::sweep;
+use crate::fs::{durable, scratch::ScratchArea};
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 
 /// The most names in one folder, and the most versions in all.
@@ -35,6 +37,46 @@ pub(super) async fn list(
     Ok(records
         .filter_map(|found| async { found.transpose() })
         .boxed())
+}
+
+/// Every file below the directory, but for work in progress.
+pub(super) async fn sweep(adapter: &DirectoryAdapter) -> Result<BoxStream<'_, Result<Found>>> {
+    let swept = adapter.blocking("sweep", |adapter| {
+        let mut files = Vec::new();
+        let visited = sweep::sweep(&adapter.root, &mut |swept| {
+            files.push(Found {
+                part_of: layout::part_of(&swept.path),
+                path: swept.path,
+                content: swept.content.map_err(|error| error.to_string()),
+            });
+        });
+        visited.map_err(|error| adapter.failed("sweep", &adapter.root, error))?;
+        Ok(files)
+    });
+    Ok(stream::iter(swept.await?).map(Ok).boxed())
+}
+
+/// Whether the directory can be read, and written to when it is there: nothing is made where nothing is.
+pub(super) fn probe(adapter: &DirectoryAdapter) -> Result<Probe> {
+    let is_there = adapter.root.is_dir();
+    let read = names(&adapter.root);
+    read.map_err(|error| adapter.failed("probe", &adapter.root, error))?;
+    let mut probe = Probe::default();
+    probe
+        .permissions
+        .insert("read".to_owned(), Permission::Granted);
+    let work = adapter.root.join(layout::WORK).join("tmp");
+    let write = if is_there {
+        let made = ScratchArea::open(&work).and_then(|area| area.create("probe."));
+        made.map_or(Permission::Refused, |_| Permission::Granted)
+    } else {
+        Permission::Unknown
+    };
+    probe.permissions.insert("write".to_owned(), write);
+    probe.limits.push(
+        "whoever owns the directory can change files: every version is read back after it is written, and `promote scan` finds what changed later".to_owned(),
+    );
+    Ok(probe)
 }
 
 fn find(root: &Path, artifacts: BTreeSet<ArtifactId>) -> io::Result<BTreeSet<VersionId>> {

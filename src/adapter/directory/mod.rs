@@ -25,9 +25,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::task::spawn_blocking;
 
+use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, AdapterError, AdapterErrorKind, ByteStream, Capabilities, Content, Description, Info,
-    Locator, Record, Result, Selector, Written,
+    Locator, Probe, Record, Result, Selector, Written,
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::{ArtifactId, VersionId};
@@ -195,6 +196,15 @@ impl Adapter for DirectoryAdapter {
                 )),
             }
         }))
+    }
+
+    /// Also what nobody registered, and what is not a version at all.
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        Box::pin(list::sweep(self))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        Box::pin(self.blocking("probe", list::probe))
     }
 }
 

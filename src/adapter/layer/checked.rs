@@ -9,9 +9,10 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::adapter::layer::ReadCheck;
+use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, AdapterError, AdapterErrorKind, ByteStream, Capabilities, Content, Description, Info,
-    Locator, Record, Result, Selector, Written,
+    Locator, NativePlace, Probe, Record, Result, Selector, Written,
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::VersionId;
@@ -65,18 +66,36 @@ impl Checked {
         record: &Record,
         content: &dyn Content,
     ) -> Result<Written> {
-        let workspace = self.inner.info().workspace;
-        check_permit(&workspace, permit, record)?;
-        if !self.inner.capabilities().create_only {
-            // Not proof against a race, which only the workspace could be; reading back shows who won.
-            let held = self.inner.stat(Locator::Version(&record.version)).await?;
-            if compare(&workspace, held.as_ref(), record)? == Written::Unchanged {
-                return Ok(Written::Unchanged);
-            }
+        if self.before_write(permit, record).await? == Written::Unchanged {
+            return Ok(Written::Unchanged);
         }
         let written = self.inner.write(permit, record, content).await?;
         self.remember(record);
         Ok(written)
+    }
+
+    async fn checked_copy(
+        &self,
+        permit: &FlowPermit,
+        record: &Record,
+        from: &NativePlace,
+    ) -> Result<Written> {
+        if self.before_write(permit, record).await? == Written::Unchanged {
+            return Ok(Written::Unchanged);
+        }
+        self.inner.copy(permit, record, from).await
+    }
+
+    /// What a write will come to, as far as it can be told before.
+    async fn before_write(&self, permit: &FlowPermit, record: &Record) -> Result<Written> {
+        let workspace = self.inner.info().workspace;
+        check_permit(&workspace, permit, record)?;
+        if self.inner.capabilities().create_only {
+            return Ok(Written::Created);
+        }
+        // Not proof against a race, which only the workspace could be; reading back shows who won.
+        let held = self.inner.stat(Locator::Version(&record.version)).await?;
+        compare(&workspace, held.as_ref(), record)
     }
 
     async fn checked_point(&self, version: &VersionId, expected: Option<TreeDigest>) -> Result<()> {
@@ -250,5 +269,26 @@ impl Adapter for Checked {
 
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>> {
         self.inner.describe(version)
+    }
+
+    fn native(&self, version: &VersionId) -> Option<NativePlace> {
+        self.inner.native(version)
+    }
+
+    fn copy<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        from: &'a NativePlace,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(self.checked_copy(permit, record, from))
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        self.inner.sweep()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        self.inner.probe()
     }
 }

@@ -6,9 +6,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::adapter::layer::checked::{check_permit, compare, precondition};
+use crate::adapter::sweep::Found;
 use crate::adapter::{
-    Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, Record, Result,
-    Selector, Written,
+    Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, NativePlace, Probe,
+    Record, Result, Selector, Written,
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::VersionId;
@@ -86,5 +87,31 @@ impl Adapter for DryRun {
 
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>> {
         self.inner.describe(version)
+    }
+
+    fn native(&self, version: &VersionId) -> Option<NativePlace> {
+        self.inner.native(version)
+    }
+
+    fn copy<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        _from: &'a NativePlace,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(async move {
+            let workspace = self.inner.info().workspace;
+            check_permit(&workspace, permit, record)?;
+            let held = self.inner.stat(Locator::Version(&record.version)).await?;
+            compare(&workspace, held.as_ref(), record)
+        })
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        self.inner.sweep()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        self.inner.probe()
     }
 }

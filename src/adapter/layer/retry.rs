@@ -10,9 +10,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use crate::adapter::layer::RetrySettings;
+use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, AdapterError, ByteStream, Capabilities, Content, Description, ErrorStatus, Info,
-    Locator, Record, Result, Selector, Written,
+    Locator, NativePlace, Probe, Record, Result, Selector, Written,
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::VersionId;
@@ -220,5 +221,26 @@ impl Adapter for Retry {
 
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>> {
         Box::pin(self.retry(move || self.inner.describe(version)))
+    }
+
+    fn native(&self, version: &VersionId) -> Option<NativePlace> {
+        self.inner.native(version)
+    }
+
+    fn copy<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        from: &'a NativePlace,
+    ) -> BoxFuture<'a, Result<Written>> {
+        Box::pin(self.retry(move || self.inner.copy(permit, record, from)))
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        Box::pin(self.retry(move || self.inner.sweep()))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        Box::pin(self.retry(move || self.inner.probe()))
     }
 }

@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use crate::adapter::layer::TimeoutSettings;
+use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, AdapterError, AdapterErrorKind, ByteStream, Capabilities, Content, Description, Info,
-    Locator, Record, Result, Selector, Written,
+    Locator, NativePlace, Probe, Record, Result, Selector, Written,
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::VersionId;
@@ -139,5 +140,27 @@ impl Adapter for Timeout {
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>> {
         let limit = self.settings.attempt;
         Box::pin(self.limit("describe", limit, self.inner.describe(version)))
+    }
+
+    fn native(&self, version: &VersionId) -> Option<NativePlace> {
+        self.inner.native(version)
+    }
+
+    fn copy<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        from: &'a NativePlace,
+    ) -> BoxFuture<'a, Result<Written>> {
+        let limit = self.for_bytes(record.files.total_size());
+        Box::pin(self.limit("copy", limit, self.inner.copy(permit, record, from)))
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        Box::pin(self.limit("sweep", self.settings.attempt, self.inner.sweep()))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        Box::pin(self.limit("probe", self.settings.attempt, self.inner.probe()))
     }
 }

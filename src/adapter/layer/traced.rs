@@ -7,9 +7,10 @@ use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, debug_span};
 
+use crate::adapter::sweep::Found;
 use crate::adapter::{
-    Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, Record, Result,
-    Selector, Written,
+    Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, NativePlace, Probe,
+    Record, Result, Selector, Written,
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::VersionId;
@@ -110,5 +111,29 @@ impl Adapter for Traced {
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>> {
         let span = self.span("describe", version);
         Box::pin(timed(self.inner.describe(version)).instrument(span))
+    }
+
+    fn native(&self, version: &VersionId) -> Option<NativePlace> {
+        self.inner.native(version)
+    }
+
+    fn copy<'a>(
+        &'a self,
+        permit: &'a FlowPermit,
+        record: &'a Record,
+        from: &'a NativePlace,
+    ) -> BoxFuture<'a, Result<Written>> {
+        let span = self.span("copy", &record.version);
+        Box::pin(timed(self.inner.copy(permit, record, from)).instrument(span))
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {
+        let span = self.span("sweep", &"");
+        Box::pin(timed(self.inner.sweep()).instrument(span))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probe>> {
+        let span = self.span("probe", &"");
+        Box::pin(timed(self.inner.probe()).instrument(span))
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::Args;
 use crate::cli::names;
-use crate::config::secret::SecretRef;
 use crate::context::Context;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::manifest::address::Address;
@@ -15,6 +14,7 @@ use crate::model::attestation::AttestationName;
 use crate::model::digest::TreeDigest;
 use crate::model::id::{GroupName, MetricName};
 use crate::model::lineage::{Base, CodeCommit, Lineage};
+use crate::model::secret::SecretRef;
 use crate::model::snapshot::SnapshotId;
 use crate::ops::attach::Attachments;
 use crate::ops::register::NewArtifact;

@@ -10,7 +10,8 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::config::Environment;
 use crate::config::process::{self, Limits, ProcessError, Terminal};
-use crate::config::secret::{MAX_SECRET_BYTES, Place, SecretError, SecretRef};
+use crate::config::secret::{MAX_SECRET_BYTES, SecretError};
+use crate::model::secret::{Place, SecretRef};
 use crate::redact::Secret;
 
 /// How long a command may take to print a secret.
@@ -26,7 +27,7 @@ impl SecretRef {
     ///
     /// When it cannot be read, is empty, is too large, or lies open to others.
     pub fn load(&self, environment: &Environment) -> Result<Secret<Vec<u8>>, SecretError> {
-        let mut bytes = match &self.place {
+        let mut bytes = match self.place() {
             Place::File(path) => self.read_file(path)?,
             Place::Variable(name) => environment
                 .get(name)
@@ -127,6 +128,7 @@ mod tests {
     use std::fs::{self, Permissions};
 
     use super::*;
+    use crate::model::secret::SecretRefError;
 
     fn load(text: &str) -> Result<Vec<u8>, String> {
         let environment = Environment::from_iter([
@@ -136,7 +138,7 @@ mod tests {
         ]);
         let reference: SecretRef = text
             .parse()
-            .map_err(|error: SecretError| error.to_string())?;
+            .map_err(|error: SecretRefError| error.to_string())?;
         let secret = reference.load(&environment);
         secret
             .map(|secret| secret.expose().clone())

@@ -157,6 +157,7 @@ impl TestOrganisation {
         let places = Places {
             branch: MAIN.to_owned(),
             base: self.repository_path(),
+            environment: Environment::default(),
             state: self.folder().join("state"),
             pinned: None,
         };

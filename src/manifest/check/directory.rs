@@ -2,13 +2,13 @@
 
 use super::Facts;
 use crate::diagnostic::Diagnostic;
-use crate::manifest::workspace::AdapterSpec;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut directories = Vec::new();
     for (name, document) in &facts.repository.workspaces {
-        let AdapterSpec::Directory(directory) = &document.value.spec.adapter;
-        directories.push((parts(&directory.path), name, document));
+        if let Some(path) = document.value.spec.adapter.local_path() {
+            directories.push((parts(path), name, document));
+        }
     }
     // Sorted, what lies inside a directory follows it.
     directories.sort_by(|left, right| left.0.cmp(&right.0));
@@ -27,7 +27,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
                 "inside"
             };
             let message = format!("the directory of `{name}` is {how} that of `{outer_name}`");
-            let loc = document.at("/spec/adapter/directory/path");
+            let kind = document.value.spec.adapter.kind();
+            let loc = document.at(&format!("/spec/adapter/{kind}/path"));
             let problem = Diagnostic::error("overlapping-directories", loc, message);
             found.push(problem.hint("what is written to one workspace would appear in the other; give each a directory of its own"));
         }

@@ -10,6 +10,7 @@ mod label;
 mod lineage;
 mod naming;
 mod pipeline;
+mod platform;
 mod policy;
 mod project;
 mod reference;
@@ -43,7 +44,7 @@ const MAX_SUGGESTIONS: usize = 64;
 const MAX_CANDIDATES: usize = 2_000;
 
 /// Every check, in the order of the files that they look at.
-const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 20] = [
+const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 21] = [
     same_path::check,
     reference::check,
     project::check,
@@ -55,6 +56,7 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 20] = [
     address::check,
     edge::check,
     directory::check,
+    platform::check,
     version::check,
     attestation::check,
     lineage::check,

@@ -1,0 +1,71 @@
+//! Registries of OCI artifacts, and folders in the OCI image layout.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::platform::{HttpAddress, HttpCredentials, NameRules, NameTemplate};
+
+/// A registry of OCI artifacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OciSpec {
+    /// The registry.
+    pub url: HttpAddress,
+    /// What the names of all its repositories begin with, such as `ml/dev`; nothing when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$"))]
+    pub repository: Option<String>,
+    /// Who asks; nobody when left out. A registry that issues tokens is given these for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<HttpCredentials>,
+    /// The names of repositories below `repository`: `{project}/{kind}/{name}` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<NameTemplate>,
+    /// The tag that the pointer is: `current` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[a-zA-Z_][a-zA-Z0-9._-]{0,127}$"))]
+    pub tag: Option<String>,
+    /// Whether an address without encryption is meant.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_http: bool,
+}
+
+/// A folder in the OCI image layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OciLayoutSpec {
+    /// The path; when relative, to the folder that holds the promotion repository's work tree or bare repository.
+    #[schemars(length(min = 1, max = 4096))]
+    pub path: String,
+}
+
+impl OciSpec {
+    /// A repository's name, by the distribution specification (1.1, "Pulling manifests"); 255 characters with the host.
+    pub const NAMES: NameRules = NameRules {
+        what: "the name of a repository in a registry",
+        max_bytes: 200,
+        is_allowed: |byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte)
+        },
+        is_first: |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+        folds_case: false,
+    };
+
+    /// How names are made.
+    #[must_use]
+    pub fn template(&self) -> NameTemplate {
+        let given = self.names.clone();
+        given.unwrap_or_else(|| NameTemplate::joined("/"))
+    }
+
+    /// The tag that the pointer is.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        self.tag.as_deref().unwrap_or("current")
+    }
+
+    pub(super) fn name_space(&self) -> String {
+        let repository = self.repository.as_deref().unwrap_or_default();
+        format!("oci {} {repository}", self.url)
+    }
+}
