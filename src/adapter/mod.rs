@@ -1,11 +1,13 @@
 //! Workspaces as the engine sees them, whatever the platform behind: eight methods that each must have, and four more that
 //! some platforms can do better than by those eight.
 
+mod admit;
 #[cfg(test)]
 pub(crate) mod chaos;
 pub mod conformance;
 pub mod content;
 pub mod directory;
+pub mod exec;
 pub mod layer;
 mod open;
 mod pump;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::adapter::directory::DirectoryAdapter;
+use crate::adapter::exec::ExecAdapter;
 use crate::adapter::{Adapter, AdapterError, AdapterErrorKind, Result};
 use crate::config::Environment;
 use crate::model::id::WorkspaceName;
@@ -34,12 +35,16 @@ pub fn open(
             let adapter = DirectoryAdapter::new(workspace.clone(), &at(&spec.path));
             Ok(Arc::new(adapter))
         }
+        Platform::Exec(spec) => {
+            let environment = surroundings.environment.clone();
+            let adapter = ExecAdapter::new(workspace.clone(), spec.clone(), environment);
+            Ok(Arc::new(adapter))
+        }
         Platform::ObjectStore(_)
         | Platform::Oci(_)
         | Platform::OciLayout(_)
         | Platform::Mlflow(_)
-        | Platform::AzureMl(_)
-        | Platform::Exec(_) => Err(AdapterError::permanent(
+        | Platform::AzureMl(_) => Err(AdapterError::permanent(
             AdapterErrorKind::Unsupported,
             workspace.as_str(),
             "open",

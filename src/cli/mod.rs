@@ -62,6 +62,7 @@ commands! {
     declassify => Declassify,
     demo => Demo,
     digest => Digest,
+    doctor => Doctor,
     explain => Explain,
     gto => Gto,
     history => History,

@@ -4,7 +4,7 @@ use crate::cli::Exit;
 use crate::context::Context;
 use crate::error::{FailureKind, OrFail as _, Result};
 use crate::model::id::WorkspaceName;
-use crate::ops::scan::{Finding, ScanReport, ScanRequest, scan};
+use crate::ops::scan::{Drift, Finding, ScanReport, ScanRequest, scan};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
 
@@ -12,7 +12,8 @@ use crate::ui::report::{Page, Report, Tone};
 ///
 /// Compares what the ledger says that each workspace holds with the labels of now: data that was labelled higher later is
 /// found wherever it went. Then hashes every file of each workspace, and finds files of versions that the workspace is not
-/// cleared for, whatever they are called now and whoever put them there.
+/// cleared for, whatever they are called now and whoever put them there, and versions that are no longer what the ledger
+/// says that they are.
 ///
 /// Ends with 3 when something was found, and with 5 when something could not be read.
 #[derive(Debug, clap::Args)]
@@ -33,19 +34,20 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
     };
     let report = scan(context, &request).await?;
     terminal.report(&report).or_fail(FailureKind::Unavailable)?;
-    Ok(
-        match (report.findings.is_empty(), report.unread.is_empty()) {
-            (false, _) => Exit::Ended(FailureKind::Denied),
-            (true, false) => Exit::Ended(FailureKind::Unavailable),
-            (true, true) => Exit::Done,
-        },
-    )
+    Ok(match (report.is_clean(), report.unread.is_empty()) {
+        (false, _) => Exit::Ended(FailureKind::Denied),
+        (true, false) => Exit::Ended(FailureKind::Unavailable),
+        (true, true) => Exit::Done,
+    })
 }
 
 impl Report for ScanReport {
     fn render(&self, page: &mut Page) {
         for finding in &self.findings {
             page.mark(Tone::Bad, "found", say(finding));
+        }
+        for drift in &self.drift {
+            page.mark(Tone::Bad, "drift", say_drift(drift));
         }
         for unread in &self.unread {
             let text = format!("{}: `{}`: {}", unread.workspace, unread.path, unread.reason);
@@ -54,7 +56,7 @@ impl Report for ScanReport {
         for (workspace, files) in &self.workspaces {
             page.line(format!("scanned {workspace}: {files} files"));
         }
-        if self.findings.is_empty() && self.unread.is_empty() {
+        if self.is_clean() && self.unread.is_empty() {
             page.mark(
                 Tone::Good,
                 "clean",
@@ -64,13 +66,13 @@ impl Report for ScanReport {
     }
 
     fn names(&self) -> Vec<String> {
-        self.findings
-            .iter()
-            .map(|finding| match &finding.path {
-                Some(path) => format!("{}:{path}", finding.workspace),
-                None => format!("{}:{}", finding.workspace, finding.version),
-            })
-            .collect()
+        let found = self.findings.iter().map(|finding| match &finding.path {
+            Some(path) => format!("{}:{path}", finding.workspace),
+            None => format!("{}:{}", finding.workspace, finding.version),
+        });
+        let drift = self.drift.iter();
+        let drift = drift.map(|drift| format!("{}:{}", drift.workspace, drift.version));
+        found.chain(drift).collect()
     }
 }
 
@@ -81,4 +83,17 @@ fn say(finding: &Finding) -> String {
         None => format!("holds {}, as the ledger says", finding.version),
     };
     format!("{}: {what}: {}", finding.workspace, tags.join(", "))
+}
+
+fn say_drift(drift: &Drift) -> String {
+    let Drift {
+        workspace,
+        version,
+        recorded,
+        found,
+    } = drift;
+    match found {
+        Some(found) => format!("{workspace}: {version} is {found} now, and was {recorded}"),
+        None => format!("{workspace}: {version} is not there any more; the ledger says {recorded}"),
+    }
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 
-use crate::adapter::content::LocalContent;
 use crate::adapter::transfer;
-use crate::adapter::{Adapter, AdapterError, AdapterErrorKind, ErrorStatus, Locator, Record};
+use crate::adapter::{
+    Adapter, AdapterError, AdapterErrorKind, ErrorStatus, Locator, NativePlace, Record,
+};
 use crate::attest::random::random_bytes;
 use crate::engine::attestations;
+use crate::engine::carry::{Carried, common_provider};
 use crate::engine::error::EngineError;
 use crate::engine::evidence::Judged;
 use crate::engine::pipelines;
@@ -16,7 +18,6 @@ use crate::engine::record;
 use crate::engine::sources::{lineage_of, sources};
 use crate::engine::world::World;
 use crate::engine::{Engine, Step};
-use crate::flow::permit::{Origin, permit};
 use crate::fs::durable::{self, LockFile};
 use crate::fs::staging::StagedTree;
 use crate::gate::RULES_VERSION;
@@ -39,6 +40,8 @@ const APPEND_TRIES: usize = 20;
 pub enum Staged {
     /// Read from the source, hashed, and ours alone.
     Bytes(StagedTree, Record),
+    /// At the source, from where the target's provider copies them.
+    Native(NativePlace, Record),
     /// The target has them already.
     OwnCopy(Record),
 }
@@ -100,13 +103,13 @@ impl Engine {
         if *from == promotion.slot.workspace {
             return Ok(Ok(Staged::OwnCopy(record)));
         }
-        let staging = self.staging_for(world, &promotion.slot.workspace)?;
-        self.progress.begin(
-            &format!("staging {version}"),
-            Some(record.files.total_size()),
-        );
-        let fetched = transfer::fetch(source.as_ref(), &record, &staging).await;
-        self.progress.end();
+        let target = self.adapter(world, &promotion.slot.workspace)?;
+        if let Some(place) = common_provider(source.as_ref(), target.as_ref(), &version) {
+            return Ok(Ok(Staged::Native(place, record)));
+        }
+        let fetched = self
+            .fetch(world, &promotion.slot.workspace, source.as_ref(), &record)
+            .await?;
         self.watcher.reached(Step::Staged);
         Ok(fetched
             .map(|tree| Staged::Bytes(tree, record))
@@ -168,39 +171,15 @@ impl Engine {
         outcome.pointer_after = outcome.pointer_before;
         let version = version_of(promotion);
         let record = staged.record().clone();
-        if let Staged::Bytes(tree, record) = &staged {
-            self.check_lease(promotion, attempt)?;
-            let Some(label) = world.labels.get(promotion.digest) else {
-                return Ok(failed(outcome, "the label of the digest is not known"));
-            };
-            let (Some(facts), Some(from)) =
-                (world.workspace(&promotion.slot.workspace), &promotion.from)
-            else {
-                return Ok(failed(outcome, "the workspace is not known"));
-            };
-            // INVARIANT: the flow rule is asked again right before bytes move, and the permit is used at once.
-            let permit = match permit(
-                promotion.digest,
-                &label.label,
-                &world.lowered(promotion.digest, facts),
-                &Origin::Workspace(from),
-                facts,
-            ) {
-                Ok(permit) => permit,
-                Err(denial) => return Ok(failed(outcome, &denial.to_string())),
-            };
-            self.progress.begin(
-                &format!("writing {version} into {}", promotion.slot.workspace),
-                Some(record.files.total_size()),
-            );
-            let written = target
-                .write(&permit, record, &LocalContent::staged_for_last(tree))
-                .await;
-            self.progress.end();
-            if let Err(error) = written {
-                return Ok(ended(outcome, &error));
-            }
-            self.watcher.reached(Step::Written);
+        self.check_lease(promotion, attempt)?;
+        match self
+            .carry(world, promotion, target.as_ref(), &staged)
+            .await?
+        {
+            Carried::Nothing => {}
+            Carried::Written => self.watcher.reached(Step::Written),
+            Carried::Denied(reason) => return Ok(failed(outcome, &reason)),
+            Carried::Failed(error) => return Ok(ended(outcome, &error)),
         }
         self.progress.begin(
             &format!("verifying {version} in {}", promotion.slot.workspace),
@@ -370,9 +349,9 @@ impl Engine {
 }
 
 impl Staged {
-    const fn record(&self) -> &Record {
+    pub(crate) const fn record(&self) -> &Record {
         match self {
-            Self::Bytes(_, record) | Self::OwnCopy(record) => record,
+            Self::Bytes(_, record) | Self::Native(_, record) | Self::OwnCopy(record) => record,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod acts;
 pub mod attestations;
 pub mod audit;
 pub mod book;
+mod carry;
 pub mod datasets;
 pub mod error;
 pub mod evidence;

@@ -96,6 +96,12 @@ impl TreeDigest {
         self.0
     }
 
+    /// The digest of files that are sorted by path, whatever they are called: also of what could not be an artifact.
+    #[must_use]
+    pub fn of_sorted<'a>(entries: impl Iterator<Item = (&'a TreePath, &'a Sha256)>) -> Self {
+        Self(Sha256::of(lines_of(entries).as_bytes()))
+    }
+
     /// The first twelve hex digits, for people. Never compare these.
     #[must_use]
     pub fn short(&self) -> String {
@@ -303,12 +309,7 @@ impl FileList {
     /// The lines whose SHA-256 is the digest; `sha256sum --check` reads them.
     #[must_use]
     pub fn checksum_lines(&self) -> String {
-        let mut lines = String::new();
-        for record in &self.0 {
-            // Writing to a String cannot fail.
-            let _ = writeln!(lines, "{}  {}", record.sha256, record.path);
-        }
-        lines
+        lines_of(self.0.iter().map(|record| (&record.path, &record.sha256)))
     }
 
     /// The digest of the tree.
@@ -316,6 +317,15 @@ impl FileList {
     pub fn digest(&self) -> TreeDigest {
         TreeDigest(Sha256::of(self.checksum_lines().as_bytes()))
     }
+}
+
+fn lines_of<'a>(entries: impl Iterator<Item = (&'a TreePath, &'a Sha256)>) -> String {
+    let mut lines = String::new();
+    for (path, sha256) in entries {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{sha256}  {path}");
+    }
+    lines
 }
 
 /// The checksum lines of a tree, as kept beside a version's manifest: names and hashes, no sizes.

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod cost;
 pub mod demo;
 pub mod digest;
+pub mod doctor;
 pub mod export;
 pub mod gto;
 pub mod history;

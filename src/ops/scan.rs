@@ -1,14 +1,15 @@
 //! `promote scan`: what workspaces hold that they may not.
 //!
 //! Twice: by the ledger, under the labels of now, so that data that was labelled higher later is found everywhere; and by the
-//! bytes, file by file, whatever they are called now and whoever put them there.
+//! bytes, file by file, whatever they are called now and whoever put them there. The bytes also tell which version is no
+//! longer what the ledger says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::engine::holdings::{Holder, holders};
+use crate::engine::holdings::{Holder, Holdings, holders};
 use crate::engine::world::World;
 use crate::error::Result;
 use crate::flow::permit::{FlowDenial, check_label};
@@ -37,8 +38,32 @@ pub struct ScanReport {
     pub workspaces: BTreeMap<WorkspaceName, usize>,
     /// What may not be where it is.
     pub findings: Vec<Finding>,
+    /// Versions that are not what the ledger says that they are.
+    pub drift: Vec<Drift>,
     /// What could not be read, so that nothing is known of it.
     pub unread: Vec<Unread>,
+}
+
+/// A version that somebody changed or removed behind our back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// The version.
+    pub version: VersionId,
+    /// Its digest, as the ledger says.
+    pub recorded: TreeDigest,
+    /// The digest of its files as they are now; `None` when there is none of them.
+    pub found: Option<TreeDigest>,
+}
+
+impl ScanReport {
+    /// Whether nothing was found in what could be read.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty() && self.drift.is_empty()
+    }
 }
 
 /// Something that a workspace holds and may not.
@@ -111,6 +136,7 @@ pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport
                 );
                 holdings.unread.insert(".".to_owned(), reason);
             }
+            report.drift.extend(drifted(name, &held, &holdings));
             let files = holdings.files.into_iter();
             let found = files.filter_map(|(path, file)| {
                 by_file(&world, &target.facts, holders.get(&file)?, (path, file))
@@ -129,6 +155,29 @@ pub async fn scan(context: &Context, request: &ScanRequest) -> Result<ScanReport
     }
     report.findings.sort();
     Ok(report)
+}
+
+/// The versions whose files are others than the ledger says. Where something could not be read, what seems to be missing may
+/// be there all the same, and nothing is said of it.
+fn drifted(
+    workspace: &WorkspaceName,
+    held: &BTreeSet<(VersionId, TreeDigest)>,
+    holdings: &Holdings,
+) -> Vec<Drift> {
+    if !holdings.unread.is_empty() {
+        return Vec::new();
+    }
+    let differs = |(version, recorded): &(VersionId, TreeDigest)| {
+        let files = holdings.versions.get(version);
+        let found = files.map(|files| TreeDigest::of_sorted(files.iter()));
+        (found != Some(*recorded)).then(|| Drift {
+            workspace: workspace.clone(),
+            version: version.clone(),
+            recorded: *recorded,
+            found,
+        })
+    };
+    held.iter().filter_map(differs).collect()
 }
 
 /// The versions that the ledger says each workspace holds: promoted to it, or made there.

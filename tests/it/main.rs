@@ -11,6 +11,7 @@
 
 mod access;
 mod acts;
+mod adapters;
 mod approvals;
 mod attestations;
 mod audit;

@@ -81,6 +81,31 @@ fn a_workspace_that_lost_everything_is_not_clean() {
 }
 
 #[test]
+fn a_version_that_somebody_changed_or_removed_is_drift() {
+    let organisation = Organisation::new();
+    organisation.promote_to_qa("1.0.0");
+    is_clean(&organisation);
+    let version = "wildlife/model/penguin-species/1.0.0";
+    let folder = organisation.workspace("qa").join(version);
+    let card = folder.join("content/MODEL_CARD.md");
+    let text = std::fs::read_to_string(&card).unwrap();
+    std::fs::remove_file(&card).unwrap();
+    std::fs::write(&card, text.replace("penguin", "pigeon")).unwrap();
+    let found = scan(&organisation, &[]).expect_code(3);
+    let says = "drift qa: wildlife/model/penguin-species@1.0.0 is dirhash1:";
+    assert!(found.stdout.contains(says), "{}", found.all());
+    let json = scan(&organisation, &["-o", "json"]).expect_code(3).json();
+    let drift = json["drift"].as_array().unwrap();
+    assert_eq!(drift.len(), 1, "{json:#}");
+    assert_ne!(drift[0]["found"], drift[0]["recorded"]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(organisation.workspace("qa").join("kept"), "").unwrap();
+    let found = scan(&organisation, &[]).expect_code(3);
+    let says = "penguin-species@1.0.0 is not there any more; the ledger says dirhash1:";
+    assert!(found.stdout.contains(says), "{}", found.all());
+}
+
+#[test]
 fn production_bytes_are_found_in_dev_under_any_name() {
     let organisation = Organisation::new();
     organisation.promote_to_prod("1.0.0");

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::Mode;
 use sha2::{Digest as _, Sha256 as Hasher};
 
+use crate::adapter::admit::admit;
 use crate::adapter::directory::{DirectoryAdapter, layout, record};
 use crate::adapter::pump::{Wanted, wanted};
 use crate::adapter::{
@@ -57,7 +58,7 @@ pub(super) async fn write(
     record: &Record,
     content: &dyn Content,
 ) -> Result<Written> {
-    check(adapter, permit, record)?;
+    admit(adapter.workspace.as_str(), permit, record)?;
     let record = Arc::new(record.clone());
     let (waiter, wanted) = wanted();
     let (known, tree) = (Arc::clone(&record), content.movable_tree());
@@ -73,23 +74,6 @@ pub(super) async fn write(
     let result = adapter.blocking("write", finish).await;
     drop(waiter);
     result
-}
-
-fn check(adapter: &DirectoryAdapter, permit: &FlowPermit, record: &Record) -> Result<()> {
-    if permit.workspace() != &adapter.workspace || permit.digest() != record.digest {
-        let message = format!(
-            "the permit is for `{}` in `{}`, not for `{}`",
-            permit.digest(),
-            permit.workspace(),
-            record.digest
-        );
-        return Err(adapter.error(AdapterErrorKind::PermissionDenied, "write", message));
-    }
-    if record.files.digest() != record.digest {
-        let message = format!("the files of `{}` do not have its digest", record.version);
-        return Err(adapter.error(AdapterErrorKind::Corrupt, "write", message));
-    }
-    Ok(())
 }
 
 /// Whether the version is there already: the same, another, or not. The same may have come from a writer who has not

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use sha2::{Digest as _, Sha256 as Hasher};
 
+use crate::adapter::admit::admit;
 use crate::adapter::layer::ReadCheck;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
@@ -89,7 +90,7 @@ impl Checked {
     /// What a write will come to, as far as it can be told before.
     async fn before_write(&self, permit: &FlowPermit, record: &Record) -> Result<Written> {
         let workspace = self.inner.info().workspace;
-        check_permit(&workspace, permit, record)?;
+        admit(&workspace, permit, record)?;
         if self.inner.capabilities().create_only {
             return Ok(Written::Created);
         }
@@ -106,28 +107,6 @@ impl Checked {
         }
         self.inner.point(version, expected).await
     }
-}
-
-/// Checks that permit and record speak of the same bytes and of this workspace.
-pub(super) fn check_permit(workspace: &str, permit: &FlowPermit, record: &Record) -> Result<()> {
-    let refuse = |kind, message| Err(AdapterError::permanent(kind, workspace, "write", message));
-    if permit.workspace().as_str() != workspace {
-        let message = format!("the permit is for workspace `{}`", permit.workspace());
-        return refuse(AdapterErrorKind::PermissionDenied, message);
-    }
-    if permit.digest() != record.digest {
-        let message = format!(
-            "the permit is for `{}`, not for `{}`",
-            permit.digest(),
-            record.digest
-        );
-        return refuse(AdapterErrorKind::PermissionDenied, message);
-    }
-    if record.files.digest() != record.digest {
-        let message = format!("the files of `{}` do not have its digest", record.version);
-        return refuse(AdapterErrorKind::Corrupt, message);
-    }
-    Ok(())
 }
 
 /// What a write of `record` comes to, given what is there.

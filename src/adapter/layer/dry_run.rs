@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::adapter::layer::checked::{check_permit, compare, precondition};
+use crate::adapter::admit::admit;
+use crate::adapter::layer::checked::{compare, precondition};
 use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, NativePlace, Probe,
@@ -62,7 +63,7 @@ impl Adapter for DryRun {
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
             let workspace = self.inner.info().workspace;
-            check_permit(&workspace, permit, record)?;
+            admit(&workspace, permit, record)?;
             let held = self.inner.stat(Locator::Version(&record.version)).await?;
             compare(&workspace, held.as_ref(), record)
         })
@@ -101,7 +102,7 @@ impl Adapter for DryRun {
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(async move {
             let workspace = self.inner.info().workspace;
-            check_permit(&workspace, permit, record)?;
+            admit(&workspace, permit, record)?;
             let held = self.inner.stat(Locator::Version(&record.version)).await?;
             compare(&workspace, held.as_ref(), record)
         })

@@ -59,7 +59,7 @@ impl HttpAddress {
     pub fn is_protected(&self) -> bool {
         let host = self.host();
         let is_here = host == "localhost" || host == "::1" || {
-            let address = host.parse::<std::net::Ipv4Addr>();
+            let address = host.parse::<core::net::Ipv4Addr>();
             address.is_ok_and(|address| address.is_loopback())
         };
         self.0.starts_with("https://") || is_here

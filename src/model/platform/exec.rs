@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::secret::SecretRef;
 
-/// A program that speaks for a platform, as `docs/adapters.md` describes.
+/// A program that speaks for a platform, as `docs/adapters/exec.md` describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExecSpec {
@@ -20,4 +20,10 @@ pub struct ExecSpec {
     /// Values that it gets when it starts; nothing secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
+    /// Whether its `write` never overwrites a version, even when two race. What is not promised is checked before and after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub create_only: bool,
+    /// Whether its `point` moves only what holds what was expected, even when two race.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compare_and_set: bool,
 }
