@@ -33,6 +33,19 @@ pub(crate) enum Place {
     },
 }
 
+/// What messages say of a text that may be a secret, pasted where a reference to one belongs.
+const NOT_SHOWN: [&str; 3] = [
+    "is not a reference to a secret",
+    "an address holds no user and no password",
+    "an address holds no `?` and no `#`",
+];
+
+/// Whether a message is about a text that may be a secret itself, so that nothing may quote it.
+#[must_use]
+pub fn may_be_secret(message: &str) -> bool {
+    NOT_SHOWN.iter().any(|words| message.contains(words))
+}
+
 /// The text is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

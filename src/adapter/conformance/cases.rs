@@ -197,7 +197,7 @@ async fn permits(subject: &Subject) -> Outcome {
     let other = MemoryContent::new(&[("a", b"2")])?.record(&version)?;
     let permits = [
         subject.permit(other.digest)?,
-        subject.permit_for("conformance-other", record.digest)?,
+        Subject::permit_in("conformance-other", record.digest)?,
     ];
     for permit in &permits {
         let written = subject.adapter.write(permit, &record, &content).await;

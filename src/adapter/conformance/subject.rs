@@ -143,12 +143,15 @@ impl Subject {
         &self,
         digest: TreeDigest,
     ) -> std::result::Result<FlowPermit, String> {
-        self.permit_for(&self.adapter.info().workspace, digest)
+        Self::permit_in(&self.adapter.info().workspace, digest)
     }
 
-    /// Leave to write a digest somewhere.
-    pub(super) fn permit_for(
-        &self,
+    /// Leave to write a digest into a workspace that may hold everything, for tests of adapters.
+    ///
+    /// # Errors
+    ///
+    /// When the workspace cannot be called so.
+    pub fn permit_in(
         workspace: &str,
         digest: TreeDigest,
     ) -> std::result::Result<FlowPermit, String> {

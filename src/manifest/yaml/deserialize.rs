@@ -66,7 +66,10 @@ pub fn deserialize<'a, T: Deserialize<'a>>(
         };
         match T::deserialize(reader) {
             Ok(value) if state.progress.borrow().masked.is_empty() => {
-                return (Some(value), state.progress.into_inner().diagnostics);
+                return (
+                    Some(value),
+                    state.progress.into_inner().into_diagnostics(file),
+                );
             }
             Ok(_) => break,
             Err(fault) => {
@@ -77,7 +80,7 @@ pub fn deserialize<'a, T: Deserialize<'a>>(
             }
         }
     }
-    (None, state.progress.into_inner().diagnostics)
+    (None, state.progress.into_inner().into_diagnostics(file))
 }
 
 /// What all readers of one document share.
@@ -97,6 +100,36 @@ struct Progress {
     checked: BTreeSet<u32>,
     /// Mappings that lack a field, which has been reported.
     incomplete: BTreeSet<u32>,
+    /// Where something stands that may be a secret.
+    hidden: Vec<Range<usize>>,
+}
+
+impl Progress {
+    /// The diagnostics, over a text in which nobody reads what may be a secret.
+    fn into_diagnostics(self, file: &SourceFile) -> Vec<Diagnostic> {
+        if self.hidden.is_empty() {
+            return self.diagnostics;
+        }
+        let is_hidden = |at: usize| self.hidden.iter().any(|span| span.contains(&at));
+        let shown = file.text.char_indices();
+        // A character of the same length, so that places stay where they are.
+        let shown = shown.map(|(at, character)| match character.len_utf8() {
+            1 if is_hidden(at) && character != '\n' => '*',
+            2 if is_hidden(at) => '¤',
+            3 if is_hidden(at) => '…',
+            4 if is_hidden(at) => '🔒',
+            _ => character,
+        });
+        let file = Arc::new(SourceFile {
+            path: file.path.clone(),
+            text: shown.collect(),
+        });
+        let hide = |mut diagnostic: Diagnostic| {
+            diagnostic.loc.file = Arc::clone(&file);
+            diagnostic
+        };
+        self.diagnostics.into_iter().map(hide).collect()
+    }
 }
 
 impl State<'_> {
@@ -141,6 +174,9 @@ impl State<'_> {
     }
 
     pub(super) fn report(&self, fault: Fault, span: Range<usize>) {
+        if fault.code == "pasted-secret" {
+            self.progress.borrow_mut().hidden.push(span.clone());
+        }
         let mut diagnostic = Diagnostic::error(fault.code, self.loc(span), fault.message);
         diagnostic.hints.extend(fault.hint);
         let mut progress = self.progress.borrow_mut();

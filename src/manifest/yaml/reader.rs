@@ -8,6 +8,7 @@ use super::deserialize::State;
 use super::fault::{Fault, missing_field, one_of};
 use super::node::{Node, Value};
 use crate::diagnostic::did_you_mean;
+use crate::model::secret::may_be_secret;
 
 /// Reads one node.
 #[derive(Clone, Copy)]
@@ -37,6 +38,13 @@ impl<'a> Reader<'_, 'a> {
         result.map_err(|fault| {
             if fault.node.is_some() {
                 return fault;
+            }
+            if may_be_secret(&fault.message) {
+                return Fault {
+                    node: Some(self.node.id),
+                    code: "pasted-secret",
+                    ..fault
+                };
             }
             let message = match &self.node.value {
                 Value::Text(text)

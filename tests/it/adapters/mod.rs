@@ -1,6 +1,7 @@
 //! Adapters against the real thing.
 
 mod exec;
+mod faults;
 
 use std::sync::Arc;
 

@@ -7,6 +7,8 @@
     reason = "the tests of the adapters are built one after the other"
 )]
 
+pub(crate) mod proxy;
+
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
