@@ -77,8 +77,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Environment;
     use crate::clock::ManualClock;
+    use crate::config::Environment;
     use crate::controller::event::WatchEvent;
     use crate::controller::settings::WatchSettings;
     use crate::controller::watch::watch;

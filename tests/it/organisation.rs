@@ -73,7 +73,7 @@ impl Organisation {
     }
 
     /// An organisation whose files are edited before they are signed for the first time.
-    fn begun(pattern: &str, edit: impl FnOnce(&Self)) -> Self {
+    pub(crate) fn begun(pattern: &str, edit: impl FnOnce(&Self)) -> Self {
         let organisation = Self {
             folder: tempfile::tempdir().unwrap(),
         };
