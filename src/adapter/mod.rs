@@ -9,8 +9,10 @@ pub mod content;
 pub mod directory;
 pub mod exec;
 pub mod layer;
+pub mod mlflow;
 mod open;
 mod pump;
+mod record_file;
 pub mod sweep;
 pub mod transfer;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::adapter::directory::DirectoryAdapter;
 use crate::adapter::exec::ExecAdapter;
+use crate::adapter::mlflow::MlflowAdapter;
 use crate::adapter::{Adapter, AdapterError, AdapterErrorKind, Result};
 use crate::config::Environment;
 use crate::model::id::WorkspaceName;
@@ -40,10 +41,17 @@ pub fn open(
             let adapter = ExecAdapter::new(workspace.clone(), spec.clone(), environment);
             Ok(Arc::new(adapter))
         }
+        Platform::Mlflow(spec) => {
+            let environment = surroundings.environment.clone();
+            Ok(Arc::new(MlflowAdapter::new(
+                workspace.clone(),
+                spec,
+                environment,
+            )?))
+        }
         Platform::ObjectStore(_)
         | Platform::Oci(_)
         | Platform::OciLayout(_)
-        | Platform::Mlflow(_)
         | Platform::AzureMl(_) => Err(AdapterError::permanent(
             AdapterErrorKind::Unsupported,
             workspace.as_str(),

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256 as Hasher};
 use crate::adapter::admit::admit;
 use crate::adapter::directory::{DirectoryAdapter, layout, record};
 use crate::adapter::pump::{Wanted, wanted};
+use crate::adapter::record_file;
 use crate::adapter::{
     AdapterError, AdapterErrorKind, ByteStream, Content, ErrorStatus, Record, Result, Written,
 };
@@ -244,7 +245,8 @@ fn finish(
     let folder = build.scratch.path();
     let failed = |error| adapter.failed("write", folder, error);
     check_names(adapter, &build.content(), record)?;
-    let sealed = record::encode(record).and_then(|bytes| seal(folder, record, &bytes));
+    let encoded = record_file::encode(record::FORMAT, record);
+    let sealed = encoded.and_then(|bytes| seal(folder, record, &bytes));
     sealed.map_err(failed)?;
     wanted.check().map_err(failed)?;
     let target = adapter.root.join(layout::version(&record.version));

@@ -110,7 +110,11 @@ impl Checked {
 }
 
 /// What a write of `record` comes to, given what is there.
-pub(super) fn compare(workspace: &str, held: Option<&Record>, record: &Record) -> Result<Written> {
+pub(in crate::adapter) fn compare(
+    workspace: &str,
+    held: Option<&Record>,
+    record: &Record,
+) -> Result<Written> {
     match held {
         None => Ok(Written::Created),
         Some(held) if held.digest == record.digest => Ok(Written::Unchanged),
@@ -130,7 +134,7 @@ pub(super) fn compare(workspace: &str, held: Option<&Record>, record: &Record) -
 }
 
 /// Whether a pointer that holds `held` may move to `version`.
-pub(super) fn precondition(
+pub(in crate::adapter) fn precondition(
     workspace: &str,
     held: Option<&Record>,
     version: &VersionId,

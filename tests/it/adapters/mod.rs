@@ -2,6 +2,7 @@
 
 mod exec;
 mod faults;
+mod mlflow;
 
 use std::sync::Arc;
 

@@ -8,6 +8,9 @@
 )]
 
 pub(crate) mod proxy;
+mod mlflow;
+
+pub(crate) use mlflow::Release;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};

@@ -1,0 +1,436 @@
+//! Asking the server: addresses, headers, and what its refusals mean.
+
+use std::io;
+
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::adapter::mlflow::auth::Auth;
+use crate::adapter::mlflow::place::Place;
+use crate::adapter::mlflow::wire::{Page, Refusal};
+use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, Result};
+use crate::model::id::WorkspaceName;
+use crate::model::platform::HttpAddress;
+use crate::net::http::{self, HttpError};
+use crate::redact::Secret;
+
+/// The calls of the tracking server and of the registry.
+const API: &str = "/api/2.0/mlflow/";
+/// The calls of the artifact proxy.
+const ARTIFACTS: &str = "/api/2.0/mlflow-artifacts/artifacts";
+/// Names one of several workspaces of a server, from MLflow 3.10 on.
+const WORKSPACE: HeaderName = HeaderName::from_static("x-mlflow-workspace");
+/// The most pages of one list.
+const MAX_PAGES: usize = 1_000;
+/// The most items of one list.
+const MAX_ITEMS: usize = 100_000;
+/// How much of a refusal is read, in bytes.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// One server, or one workspace of it.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// Our name for it.
+    pub(super) workspace: WorkspaceName,
+    /// Where it is.
+    pub(super) url: HttpAddress,
+    /// Its own name for it.
+    pub(super) header: Option<HeaderValue>,
+    /// Who asks.
+    pub(super) auth: Auth,
+    /// Asks.
+    pub(super) client: Client,
+}
+
+/// One method of the adapter at work: whom it asks, and its name for errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// Whom it asks.
+    pub(super) server: &'a Server,
+    /// Its name.
+    pub(super) operation: &'static str,
+}
+
+impl<'a> Call<'a> {
+    /// An error that trying again cannot help.
+    pub(super) fn error(self, kind: AdapterErrorKind, message: impl Into<String>) -> AdapterError {
+        let workspace = self.server.workspace.as_str();
+        AdapterError::permanent(kind, workspace, self.operation, message)
+    }
+
+    /// What the server answers to a question.
+    pub(super) async fn get<T: DeserializeOwned>(
+        self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T> {
+        let make = || {
+            self.request(Method::GET, &format!("{API}{path}"))
+                .query(query)
+        };
+        let answer = self.answer(path, make).await?;
+        self.decode(path, answer).await
+    }
+
+    /// What the server answers when it is told something.
+    pub(super) async fn tell<T: DeserializeOwned>(
+        self,
+        method: Method,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T> {
+        let make = || {
+            self.request(method.clone(), &format!("{API}{path}"))
+                .json(body)
+        };
+        let answer = self.answer(path, make).await?;
+        self.decode(path, answer).await
+    }
+
+    /// All items of a list in pages, which is bounded. `ask` asks for the page of a token.
+    pub(super) async fn pages<P: Page, F: Future<Output = Result<P>>>(
+        self,
+        what: &str,
+        ask: impl Fn(String) -> F,
+    ) -> Result<Vec<P::Item>> {
+        let mut items = Vec::new();
+        let mut token = String::new();
+        for _ in 0..MAX_PAGES {
+            let (page, next) = ask(token.clone()).await?.split();
+            items.extend(page);
+            match next {
+                _ if items.len() > MAX_ITEMS => break,
+                None => return Ok(items),
+                Some(next) if next == token => {
+                    let message = format!("`{what}` gives the same page again and again");
+                    return Err(self.error(AdapterErrorKind::Unexpected, message));
+                }
+                Some(next) => token = next,
+            }
+        }
+        let message = format!("`{what}` has more than {MAX_PAGES} pages or {MAX_ITEMS} items");
+        Err(self.error(AdapterErrorKind::Unexpected, message))
+    }
+
+    /// The bytes of a file, as they come.
+    pub(super) async fn download(self, place: &Place) -> Result<Response> {
+        let address = format!("{ARTIFACTS}/{}", place.encoded());
+        let make = || self.request(Method::GET, &address);
+        self.answer(place.as_str(), make).await
+    }
+
+    /// Puts a file of a known length there, in place of what may be there.
+    pub(super) async fn upload(self, place: &Place, length: u64, body: Body) -> Result<()> {
+        let address = format!("{ARTIFACTS}/{}", place.encoded());
+        let request = self.request(Method::PUT, &address);
+        let request = request.header(CONTENT_LENGTH, length).body(body);
+        let header = self.header().await?;
+        let answer = self.send(place.as_str(), authorized(request, header.as_ref()));
+        let answer = self.check(place.as_str(), answer.await?).await?;
+        let drained = http::body(answer, MAX_REFUSAL_BYTES).await;
+        drained.map_err(|error| self.http(place.as_str(), error))?;
+        Ok(())
+    }
+
+    /// What is in a folder, not in the folders in it.
+    pub(super) async fn listing<T: DeserializeOwned>(self, place: &Place) -> Result<T> {
+        let query = [("path", place.as_str())];
+        let make = || self.request(Method::GET, ARTIFACTS).query(&query);
+        let answer = self.answer(place.as_str(), make).await?;
+        self.decode(place.as_str(), answer).await
+    }
+
+    /// A page that is no part of the API, such as `/version`.
+    pub(super) async fn page(self, path: &str) -> Result<Response> {
+        self.answer(path, || self.request(Method::GET, path)).await
+    }
+
+    fn request(self, method: Method, path: &str) -> RequestBuilder {
+        let address = format!("{}{path}", self.server.url);
+        let request = self.server.client.request(method, address);
+        match &self.server.header {
+            None => request,
+            Some(workspace) => request.header(WORKSPACE, workspace),
+        }
+    }
+
+    async fn header(self) -> Result<Option<Secret<HeaderValue>>> {
+        let header = self.server.auth.header().await;
+        header.map_err(|message| self.error(AdapterErrorKind::PermissionDenied, message))
+    }
+
+    /// The answer, when it is a good one. Credentials that are refused are read again: they may have been rotated.
+    async fn answer(self, what: &str, make: impl Fn() -> RequestBuilder) -> Result<Response> {
+        let header = self.header().await?;
+        let mut answer = self.send(what, authorized(make(), header.as_ref())).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            let newer = self.server.auth.newer().await;
+            let newer =
+                newer.map_err(|message| self.error(AdapterErrorKind::PermissionDenied, message))?;
+            if newer.is_some() {
+                answer = self.send(what, authorized(make(), newer.as_ref())).await?;
+            }
+        }
+        self.check(what, answer).await
+    }
+
+    async fn send(self, what: &str, request: RequestBuilder) -> Result<Response> {
+        let sent = http::send(request).await;
+        sent.map_err(|error| self.http(what, error))
+    }
+
+    async fn decode<T: DeserializeOwned>(self, what: &str, answer: Response) -> Result<T> {
+        let decoded = http::json(answer).await;
+        decoded.map_err(|error| self.http(what, error))
+    }
+
+    /// What went wrong on the line, or with the form of an answer.
+    pub(super) fn http(self, what: &str, error: HttpError) -> AdapterError {
+        let hint = match &error {
+            HttpError::Form(_) => "; is the address that of MLflow, and not of a login page?",
+            HttpError::Line(_) | HttpError::TooLarge(_) => "",
+        };
+        let made = self.error(
+            AdapterErrorKind::Unexpected,
+            format!("`{what}`: {error}{hint}"),
+        );
+        let made = match error.can_pass() {
+            true => AdapterError {
+                status: crate::adapter::ErrorStatus::Temporary,
+                ..made
+            },
+            false => made,
+        };
+        made.caused_by(error)
+    }
+
+    async fn check(self, what: &str, answer: Response) -> Result<Response> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let retry_after = http::retry_after(answer.headers());
+        let body = http::body(answer, MAX_REFUSAL_BYTES)
+            .await
+            .unwrap_or_default();
+        let refusal: Option<Refusal> = serde_json::from_slice(&body).ok();
+        let is_json = refusal.is_some();
+        let refusal = refusal.unwrap_or_default();
+        let said = match refusal.message.as_str() {
+            "" => http::shown(&body),
+            message => http::shown(message.as_bytes()),
+        };
+        let meaning = Meaning::of(
+            status,
+            &refusal.error_code,
+            is_json,
+            &said,
+            retry_after.is_some(),
+        );
+        let hint = self.hint(status, meaning);
+        let message = format!("`{what}`: {status}: {said}{hint}");
+        let kind = meaning.kind;
+        let error = self.error(kind, message);
+        Err(match meaning.can_pass {
+            false => error,
+            true => AdapterError {
+                status: crate::adapter::ErrorStatus::Temporary,
+                retry_after,
+                ..error
+            },
+        })
+    }
+
+    fn hint(self, status: StatusCode, meaning: Meaning) -> &'static str {
+        match (status.as_u16(), meaning.kind) {
+            (401, _) if self.server.auth.is_nobody() => "; name who asks under `auth`",
+            (401, _) => "; look at the credentials under `auth`",
+            (403, _) => "; these credentials lack a permission",
+            (413, _) => "; something before the server limits how long an upload may be",
+            (300..=399, _) => "; name the address that it leads to",
+            (404, AdapterErrorKind::Unexpected) => {
+                "; this is no MLflow server of version 2.22 or later, or the address lacks a path"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// What a refusal comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Meaning {
+    kind: AdapterErrorKind,
+    can_pass: bool,
+}
+
+impl Meaning {
+    /// By status and by MLflow's own word (`mlflow/exceptions.py`). The app for basic authentication answers with pages,
+    /// and so do proxies.
+    fn of(status: StatusCode, code: &str, is_json: bool, said: &str, is_asked: bool) -> Self {
+        let never = |kind| Self {
+            kind,
+            can_pass: false,
+        };
+        let later = |kind| Self {
+            kind,
+            can_pass: true,
+        };
+        match (status.as_u16(), code) {
+            (401 | 403, _)
+            | (_, "UNAUTHENTICATED" | "CUSTOMER_UNAUTHORIZED" | "PERMISSION_DENIED") => {
+                never(AdapterErrorKind::PermissionDenied)
+            }
+            // It answers so for ever.
+            (503, _) if said.contains("--no-serve-artifacts") => {
+                never(AdapterErrorKind::Unsupported)
+            }
+            (429, _) => later(AdapterErrorKind::RateLimited),
+            (503, _) if is_asked => later(AdapterErrorKind::RateLimited),
+            (_, "RESOURCE_ALREADY_EXISTS") => never(AdapterErrorKind::AlreadyExists),
+            (_, "RESOURCE_DOES_NOT_EXIST") => never(AdapterErrorKind::NotFound),
+            (404, _) if is_json => never(AdapterErrorKind::NotFound),
+            (413 | 501, _) => never(AdapterErrorKind::Unsupported),
+            _ if http::can_pass(status) => later(AdapterErrorKind::Unexpected),
+            _ => never(AdapterErrorKind::Unexpected),
+        }
+    }
+}
+
+fn authorized(request: RequestBuilder, header: Option<&Secret<HeaderValue>>) -> RequestBuilder {
+    match header {
+        None => request,
+        Some(header) => request.header(AUTHORIZATION, header.expose().clone()),
+    }
+}
+
+/// The body of an answer as a stream. A line that breaks can be taken up again.
+pub(super) fn bytes(answer: Response) -> ByteStream {
+    let broken = |error| {
+        let error = HttpError::of(error);
+        let kind = match error {
+            HttpError::Line(_) => io::ErrorKind::ConnectionReset,
+            HttpError::Form(_) | HttpError::TooLarge(_) => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error.to_string())
+    };
+    answer.bytes_stream().map_err(broken).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_mean_what_mlflow_and_proxies_mean_by_them() {
+        use AdapterErrorKind as Kind;
+        for (status, code, is_json, said, is_asked, kind, can_pass) in [
+            (
+                401,
+                "",
+                false,
+                "You are not authenticated",
+                false,
+                Kind::PermissionDenied,
+                false,
+            ),
+            (
+                403,
+                "",
+                false,
+                "Permission denied",
+                false,
+                Kind::PermissionDenied,
+                false,
+            ),
+            (
+                400,
+                "PERMISSION_DENIED",
+                true,
+                "",
+                false,
+                Kind::PermissionDenied,
+                false,
+            ),
+            (
+                400,
+                "RESOURCE_ALREADY_EXISTS",
+                true,
+                "",
+                false,
+                Kind::AlreadyExists,
+                false,
+            ),
+            (
+                404,
+                "RESOURCE_DOES_NOT_EXIST",
+                true,
+                "",
+                false,
+                Kind::NotFound,
+                false,
+            ),
+            (
+                404,
+                "",
+                false,
+                "404 Not Found",
+                false,
+                Kind::Unexpected,
+                false,
+            ),
+            (
+                400,
+                "INVALID_PARAMETER_VALUE",
+                true,
+                "",
+                false,
+                Kind::Unexpected,
+                false,
+            ),
+            (302, "", false, "", false, Kind::Unexpected, false),
+            (413, "", false, "", false, Kind::Unsupported, false),
+            (
+                429,
+                "REQUEST_LIMIT_EXCEEDED",
+                true,
+                "",
+                true,
+                Kind::RateLimited,
+                true,
+            ),
+            (429, "", false, "", false, Kind::RateLimited, true),
+            (503, "", false, "", true, Kind::RateLimited, true),
+            (503, "", false, "", false, Kind::Unexpected, true),
+            (
+                503,
+                "",
+                false,
+                "running in `--no-serve-artifacts` mode",
+                false,
+                Kind::Unsupported,
+                false,
+            ),
+            (
+                500,
+                "INTERNAL_ERROR",
+                true,
+                "",
+                false,
+                Kind::Unexpected,
+                true,
+            ),
+            (502, "", false, "Bad Gateway", false, Kind::Unexpected, true),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let meaning = Meaning::of(status, code, is_json, said, is_asked);
+            assert_eq!(
+                meaning,
+                Meaning { kind, can_pass },
+                "{status} {code} {said}"
+            );
+        }
+    }
+}
