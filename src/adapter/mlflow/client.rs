@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::adapter::mlflow::auth::Auth;
 use crate::adapter::mlflow::place::Place;
-use crate::adapter::mlflow::wire::{Page, Refusal};
-use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, Result};
+use crate::adapter::mlflow::wire::{Listing, Page, Refusal};
+use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, ErrorStatus, Result};
 use crate::model::id::WorkspaceName;
 use crate::model::platform::HttpAddress;
 use crate::net::http::{self, HttpError};
@@ -119,7 +119,24 @@ impl<'a> Call<'a> {
     pub(super) async fn download(self, place: &Place) -> Result<Response> {
         let address = format!("{ARTIFACTS}/{}", place.encoded());
         let make = || self.request(Method::GET, &address);
-        self.answer(place.as_str(), make).await
+        match self.answer(place.as_str(), make).await {
+            // 2.22 answers so when a file is not there.
+            Err(error) if is_server_error(&error) && !self.is_listed(place).await => {
+                let message = format!("`{place}` is not there");
+                Err(self.error(AdapterErrorKind::NotFound, message))
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether a file is in the folder that it should be in; also when it cannot be told.
+    async fn is_listed(self, place: &Place) -> bool {
+        let Some((folder, name)) = place.split() else {
+            return true;
+        };
+        let listing = self.listing::<Listing>(&folder).await;
+        let is_there = |listing: Listing| listing.files.iter().any(|file| file.path == name);
+        listing.map_or(true, is_there)
     }
 
     /// Puts a file of a known length there, in place of what may be there.
@@ -199,7 +216,7 @@ impl<'a> Call<'a> {
         );
         let made = match error.can_pass() {
             true => AdapterError {
-                status: crate::adapter::ErrorStatus::Temporary,
+                status: ErrorStatus::Temporary,
                 ..made
             },
             false => made,
@@ -237,7 +254,7 @@ impl<'a> Call<'a> {
         Err(match meaning.can_pass {
             false => error,
             true => AdapterError {
-                status: crate::adapter::ErrorStatus::Temporary,
+                status: ErrorStatus::Temporary,
                 retry_after,
                 ..error
             },
@@ -297,6 +314,12 @@ impl Meaning {
             _ => never(AdapterErrorKind::Unexpected),
         }
     }
+}
+
+/// Whether a server said that it failed, and not a line.
+fn is_server_error(error: &AdapterError) -> bool {
+    let is_passing = error.status == ErrorStatus::Temporary;
+    error.kind == AdapterErrorKind::Unexpected && is_passing && error.source.is_none()
 }
 
 fn authorized(request: RequestBuilder, header: Option<&Secret<HeaderValue>>) -> RequestBuilder {

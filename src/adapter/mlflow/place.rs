@@ -62,6 +62,12 @@ impl Place {
         (!above.is_empty()).then(|| Self(above.to_owned()))
     }
 
+    /// The folder that it is in, and its name there.
+    pub(super) fn split(&self) -> Option<(Self, &str)> {
+        let (folder, name) = self.0.rsplit_once('/')?;
+        Some((Self(folder.to_owned()), name))
+    }
+
     /// It as text.
     pub(super) fn as_str(&self) -> &str {
         &self.0

@@ -1,6 +1,7 @@
 //! What a file is called on the server. MLflow decodes paths until nothing changes any more and takes `#`, `?` and `;` for
-//! parts of an address, so that some names do not arrive as they were sent. Those characters are written `~` and two hex
-//! digits; names without them, which is nearly all, stay as they are, so that MLflow loads what we write.
+//! parts of an address, so that some names do not arrive as they were sent; 2.22 cannot give back files with characters
+//! beyond Latin-1 in their names, which it puts into a header. Bytes of such characters are written `~` and two hex digits;
+//! names without them, which is nearly all, stay as they are, so that MLflow loads what we write.
 //!
 //! Source: `validate_path_is_safe` in `mlflow/utils/uri.py`, and `LocalArtifactRepository`, MLflow 2.22.4 and 3.17.2.
 
@@ -29,7 +30,7 @@ pub(super) fn stored(path: &TreePath) -> Result<String, String> {
         let last = part.chars().count().saturating_sub(1);
         for (at, character) in part.chars().enumerate() {
             let is_edge = at == 0 || at == last;
-            let changes = matches!(character, '#' | '%' | ';' | '?' | '~')
+            let changes = matches!(character, '#' | '%' | ';' | '?' | '~' | '\u{100}'..)
                 || (is_edge && character.is_whitespace())
                 || (at == 0 && is_reserved);
             if changes {
@@ -117,6 +118,7 @@ mod tests {
             ),
             ("%2e%2e/%2F", "~252e~252e/~252F"),
             ("a#b?c;d~e", "a~23b~3Fc~3Bd~7Ee"),
+            ("ü/€", "ü/~E2~82~AC"),
             (" a / b", "~20a~20/~20b"),
             (".artifact.uploading.x", "~2Eartifact.uploading.x"),
         ] {

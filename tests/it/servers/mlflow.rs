@@ -61,8 +61,14 @@ fn mlflow(release: Release, port: u16, folder: &Path) -> Command {
     command
         .args(["server", "--host", "127.0.0.1", "--workers", "1"])
         .args(["--port", &port.to_string()])
-        .args(["--backend-store-uri", &format!("sqlite:///{}", database.display())])
-        .args(["--artifacts-destination", &format!("file://{}", artifacts.display())])
+        .args([
+            "--backend-store-uri",
+            &format!("sqlite:///{}", database.display()),
+        ])
+        .args([
+            "--artifacts-destination",
+            &format!("file://{}", artifacts.display()),
+        ])
         .current_dir(folder)
         .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
         .env("MLFLOW_DISABLE_TELEMETRY", "true")
