@@ -2,6 +2,7 @@
 
 mod exec;
 mod faults;
+mod fake;
 mod mlflow;
 
 use std::sync::Arc;
