@@ -10,6 +10,7 @@ pub mod directory;
 pub mod exec;
 pub mod layer;
 pub mod mlflow;
+pub mod object_store;
 mod open;
 mod pump;
 mod record_file;

@@ -54,8 +54,10 @@ impl HttpError {
     }
 }
 
-/// The text of an error and of what caused it; the outer ones say only that something failed.
-fn chain(error: &dyn std::error::Error) -> String {
+/// The text of an error and of what caused it, for people; the outer ones say only that something failed. The caller has
+/// seen to it that none of them holds an address or a secret.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

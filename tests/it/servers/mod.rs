@@ -11,6 +11,7 @@ pub(crate) mod proxy;
 mod mlflow;
 
 pub(crate) use mlflow::Release;
+pub(crate) mod buckets;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};

@@ -1,0 +1,79 @@
+//! Containers of Azure Blob Storage.
+
+use std::sync::Arc;
+
+use ::object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
+
+use crate::adapter::object_store::connect::{ConnectError, Vault, ambient, no_retries};
+use crate::adapter::object_store::line::Line;
+use crate::model::platform::{ObjectStoreCredentials, ObjectStoreSpec};
+
+pub(super) fn connect(
+    spec: &ObjectStoreSpec,
+    line: Line,
+    vault: &mut Vault<'_>,
+) -> Result<Arc<MicrosoftAzure>, ConnectError> {
+    let builder = MicrosoftAzureBuilder::new()
+        .with_account(spec.url.account().unwrap_or_default())
+        .with_container_name(spec.url.bucket())
+        .with_retry(no_retries())
+        .with_disable_tagging(true)
+        .with_http_connector(line);
+    let builder = match &spec.endpoint {
+        Some(endpoint) => builder
+            .with_endpoint(endpoint.to_string())
+            .with_allow_http(true),
+        None => builder,
+    };
+    let (builder, what) = credentials(builder, spec, vault)?;
+    let store = builder.build().map_err(|_| ConnectError::Refused(what))?;
+    Ok(Arc::new(store))
+}
+
+fn credentials(
+    builder: MicrosoftAzureBuilder,
+    spec: &ObjectStoreSpec,
+    vault: &mut Vault<'_>,
+) -> Result<(MicrosoftAzureBuilder, &'static str), ConnectError> {
+    let other = |auth| ConnectError::Mismatch {
+        auth,
+        provider: "a container of Azure",
+        instead: "use `accountKey`, `sharedAccessSignature`, `entra`, `ambient` or `anonymous`",
+    };
+    match &spec.auth {
+        ObjectStoreCredentials::AccountKey { key } => {
+            let key = vault.load(key)?;
+            Ok((builder.with_access_key(key), "account key"))
+        }
+        ObjectStoreCredentials::SharedAccessSignature { query } => {
+            let query = vault.load(query)?;
+            let query = query.trim_start_matches('?');
+            // The signature shows in addresses, encoded and not.
+            for pair in query.split('&') {
+                if let Some(signature) = pair.strip_prefix("sig=") {
+                    vault.keep(signature);
+                }
+            }
+            let builder = builder.with_config(AzureConfigKey::SasKey, query);
+            Ok((builder, "shared access signature"))
+        }
+        // One way to Entra serves all adapters; until it is there, the surroundings' own identity is.
+        ObjectStoreCredentials::Entra(_) => Err(ConnectError::Unsupported(
+            "`auth: entra` cannot be used for buckets yet; use `ambient`, `accountKey` or `sharedAccessSignature`",
+        )),
+        ObjectStoreCredentials::Ambient => {
+            let mut builder = builder;
+            for (name, value) in ambient::found(ambient::AZURE, vault) {
+                let key: AzureConfigKey = name
+                    .to_ascii_lowercase()
+                    .parse()
+                    .map_err(|_| ConnectError::Refused("environment"))?;
+                builder = builder.with_config(key, value);
+            }
+            Ok((builder, "environment"))
+        }
+        ObjectStoreCredentials::Anonymous => Ok((builder.with_skip_signature(true), "address")),
+        ObjectStoreCredentials::AccessKey { .. } => Err(other("accessKey")),
+        ObjectStoreCredentials::ServiceAccount { .. } => Err(other("serviceAccount")),
+    }
+}
