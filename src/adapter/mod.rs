@@ -11,6 +11,7 @@ pub mod exec;
 pub mod layer;
 pub mod mlflow;
 pub mod object_store;
+pub mod oci;
 mod open;
 mod pump;
 mod record_file;

@@ -11,6 +11,7 @@ pub mod md5;
 pub mod scratch;
 pub mod staging;
 pub mod sweep;
+pub mod tar;
 pub mod tree;
 mod tree_error;
 pub mod versioned;

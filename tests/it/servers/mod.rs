@@ -12,6 +12,7 @@ mod mlflow;
 
 pub(crate) use mlflow::Release;
 pub(crate) mod buckets;
+pub(crate) mod registry;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};

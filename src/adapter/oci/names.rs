@@ -1,0 +1,79 @@
+//! Versions as tags.
+
+use semver::Version;
+
+/// The longest tag (distribution specification 1.1, "Pulling manifests").
+const MAX_TAG_BYTES: usize = 128;
+
+/// The tag of a version: itself, with `_` for the `+` that tags cannot hold. A version holds no `_`, so nothing is lost.
+/// `None` when it is too long.
+pub(super) fn tag_of(version: &Version) -> Option<String> {
+    let tag = version.to_string().replace('+', "_");
+    (tag.len() <= MAX_TAG_BYTES).then_some(tag)
+}
+
+/// The version that a tag is of.
+pub(super) fn version_of(tag: &str) -> Option<Version> {
+    if tag.contains('+') || tag.len() > MAX_TAG_BYTES {
+        return None;
+    }
+    tag.replacen('_', "+", 1).parse().ok()
+}
+
+/// Whether a text is the name of a repository: parts of lowercase letters and digits, between them `.`, `_`, `__` or hyphens
+/// (distribution specification 1.1, "Pulling manifests").
+pub(super) fn is_repository(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &str| {
+        let bytes = part.as_bytes();
+        let ends_well = bytes.first().is_some_and(|byte| is_word(*byte))
+            && bytes.last().is_some_and(|byte| is_word(*byte));
+        let mut separators =
+            part.split(|character: char| u8::try_from(character).is_ok_and(is_word));
+        ends_well
+            && separators.all(|separator| {
+                matches!(separator, "" | "." | "_" | "__")
+                    || separator.bytes().all(|byte| byte == b'-')
+            })
+    };
+    name.len() <= 255 && name.split('/').all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_survive_as_tags() {
+        for text in ["1.2.0", "1.0.0-rc.1", "1.0.0+build.5", "1.0.0-a-b+c-d.e"] {
+            let version: Version = text.parse().unwrap();
+            let tag = tag_of(&version).unwrap();
+            assert!(!tag.contains('+'));
+            assert_eq!(version_of(&tag), Some(version));
+        }
+        for tag in [
+            "current",
+            "latest",
+            "1.0",
+            "1.0.0+x",
+            "sha256-00",
+            "1.0.0_a_b",
+        ] {
+            assert_eq!(version_of(tag), None, "{tag}");
+        }
+        let long: Version = format!("1.0.0-{}", "a".repeat(123)).parse().unwrap();
+        assert_eq!(tag_of(&long), None);
+    }
+
+    #[test]
+    fn names_of_repositories_have_single_separators() {
+        for name in ["a", "ml/dev/churn", "a.b_c__d-e--f", "0/1"] {
+            assert!(is_repository(name), "{name}");
+        }
+        for name in [
+            "", "a/", "/a", "A", "a..b", "a._b", "a___b", "-a", "a-", "a b", "ü",
+        ] {
+            assert!(!is_repository(name), "{name}");
+        }
+    }
+}
