@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod content;
 pub mod directory;
 pub mod exec;
+pub mod entra;
 pub mod layer;
 pub mod mlflow;
 pub mod object_store;

@@ -1,0 +1,5 @@
+//! Azure Machine Learning. There is no server to run: Azure Resource Manager and Microsoft Entra are fakes on loopback,
+//! the first held to the official specification, and the bytes are in a real Azurite.
+
+mod entra;
+mod http;
