@@ -2,6 +2,7 @@
 //! some platforms can do better than by those eight.
 
 mod admit;
+pub mod azure_ml;
 #[cfg(test)]
 pub(crate) mod chaos;
 pub mod conformance;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::adapter::azure_ml::AzureMlAdapter;
 use crate::adapter::directory::DirectoryAdapter;
 use crate::adapter::exec::ExecAdapter;
 use crate::adapter::mlflow::MlflowAdapter;

@@ -13,6 +13,7 @@ mod mlflow;
 pub(crate) use mlflow::Release;
 pub(crate) mod buckets;
 pub(crate) mod registry;
+pub(crate) mod azurite;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};

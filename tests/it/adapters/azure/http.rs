@@ -111,9 +111,9 @@ fn serve(mut stream: TcpStream, answer: &impl Fn(&Request) -> Reply) {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    // Whoever asked may have gone.
-    stream.write_all(head.as_bytes()).ok();
-    stream.write_all(&reply.body).ok();
+    // In one piece, for the second would wait for the acknowledgement of the first. Whoever asked may have gone.
+    let whole = [head.as_bytes(), &reply.body].concat();
+    stream.write_all(&whole).ok();
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {

@@ -1,5 +1,11 @@
 //! Azure Machine Learning. There is no server to run: Azure Resource Manager and Microsoft Entra are fakes on loopback,
 //! the first held to the official specification, and the bytes are in a real Azurite.
 
+mod blobs;
+mod conformance;
 mod entra;
+mod fake;
 mod http;
+mod routes;
+mod spec;
+mod spec_tests;

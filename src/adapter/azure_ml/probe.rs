@@ -1,0 +1,100 @@
+//! Looking whether the workspace can be relied on, without changing anything.
+
+use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap};
+use serde_json::Value;
+
+use crate::adapter::azure_ml::report::Call;
+use crate::adapter::azure_ml::{AzureMlAdapter, layout};
+use crate::adapter::{AdapterErrorKind, Permission, Probe, Result};
+use crate::model::platform::AzureMlPlace;
+
+/// What the service cannot do, and what is done about it.
+const LIMITS: [&str; 4] = [
+    "a version that is there can be changed: promote looks before it writes and reads every version back, and `promote scan` finds what changed later",
+    "there are no aliases, and tags know no condition: the pointer is the tag `promote.current`, looked at before and after it moves, and only one engine may promote into this workspace at a time",
+    "versions have no `+`: build metadata is written with `_`",
+    "pipelines, components and runtimes are kept as data assets of type `uri_folder`: promote does not make them components or environments of Azure Machine Learning",
+];
+
+pub(super) async fn probe(adapter: &AzureMlAdapter) -> Result<Probe> {
+    let call = adapter.call("probe");
+    let url = adapter.arm.address(&adapter.arm.place);
+    let answer = adapter
+        .arm
+        .send(call, reqwest::Method::GET, url, None)
+        .await?
+        .success(call)?;
+    let mut probe = Probe {
+        clock: date(&answer.headers),
+        ..Probe::default()
+    };
+    let place: Value = answer.decode(call)?;
+    let text = |pointer| place.pointer(pointer).and_then(Value::as_str);
+    let kind = match adapter.spec.place {
+        AzureMlPlace::Workspace => "workspace",
+        AzureMlPlace::Registry => "registry",
+    };
+    probe.server = Some(format!(
+        "Azure Machine Learning, {kind} `{}` in `{}`, api-version {}",
+        adapter.spec.name,
+        text("/location").unwrap_or("?"),
+        adapter.arm.api_version
+    ));
+    let mut add = |name: &str, permission| {
+        probe.permissions.insert(name.to_owned(), permission);
+    };
+    for collection in layout::COLLECTIONS {
+        let listed = first_page(adapter, call, collection).await;
+        add(&format!("read {collection}"), permission(listed)?);
+    }
+    match adapter.spec.place {
+        AzureMlPlace::Workspace => {
+            let datastore = adapter.spec.datastore();
+            let opened = adapter.datastore(call, datastore).await;
+            let read = match &opened {
+                // A name that nothing has: what counts is whether the question is allowed.
+                Ok(container) => Some(
+                    container
+                        .get(call, "LocalUpload/promote-probe")
+                        .await
+                        .map(drop),
+                ),
+                Err(_) => None,
+            };
+            add(
+                &format!("open datastore {datastore}"),
+                permission(opened.map(drop))?,
+            );
+            let read = read.map_or(Ok(Permission::Unknown), permission)?;
+            add(&format!("read datastore {datastore}"), read);
+        }
+        AzureMlPlace::Registry => add("lend places for bytes", Permission::Unknown),
+    }
+    // Only writing shows whether writing is allowed.
+    add("write versions and tags", Permission::Unknown);
+    probe.limits = LIMITS.map(str::to_owned).to_vec();
+    Ok(probe)
+}
+
+async fn first_page(adapter: &AzureMlAdapter, call: Call<'_>, collection: &str) -> Result<()> {
+    let answer = adapter.arm.get(call, collection).await?;
+    answer.success(call).map(drop)
+}
+
+/// What became of a question tells whether it is allowed; anything but a refusal is an error of its own.
+fn permission(asked: Result<()>) -> Result<Permission> {
+    match asked {
+        Ok(()) => Ok(Permission::Granted),
+        Err(error) if error.kind == AdapterErrorKind::PermissionDenied => Ok(Permission::Refused),
+        Err(error) => Err(error),
+    }
+}
+
+/// The time in an answer (RFC 9110, 6.6.1).
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text)
+        .ok()
+        .map(|date| date.timestamp())
+}

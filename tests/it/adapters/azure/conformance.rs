@@ -1,0 +1,45 @@
+//! The suite of all adapters, for a workspace and for a registry, bare and with all layers around.
+
+use std::sync::Arc;
+
+use promote::adapter::Adapter;
+use promote::adapter::conformance::{Subject, Violation, check};
+use promote::adapter::layer::{ReadCheck, Settings, layered};
+
+use super::fake::{Arm, CLIENT_SECRET, TOKEN};
+use crate::servers::azurite::KEY;
+
+fn subject(adapter: Arc<dyn Adapter>, prefix: &str) -> Subject {
+    Subject {
+        adapter,
+        prefix: prefix.to_owned(),
+        secrets: [CLIENT_SECRET, TOKEN, KEY, "sig="]
+            .map(str::to_owned)
+            .to_vec(),
+    }
+}
+
+async fn conforms(kind: &str) {
+    let arm = Arm::start();
+    let bare: Arc<dyn Adapter> = Arc::new(arm.adapter(kind));
+    let settings = Settings {
+        read_check: ReadCheck::Layer,
+        ..Settings::default()
+    };
+    let whole = layered(Arc::clone(&bare), &settings);
+    for (adapter, prefix) in [(bare, "bare-"), (whole, "layered-")] {
+        let violations = check(&subject(adapter, prefix)).await;
+        assert_eq!(violations, Vec::<Violation>::new(), "{prefix}");
+    }
+    arm.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_conforms() {
+    conforms("workspace").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_conforms() {
+    conforms("registry").await;
+}
