@@ -7,7 +7,9 @@ use crate::adapter::azure_ml::AzureMlAdapter;
 use crate::adapter::directory::DirectoryAdapter;
 use crate::adapter::exec::ExecAdapter;
 use crate::adapter::mlflow::MlflowAdapter;
-use crate::adapter::{Adapter, AdapterError, AdapterErrorKind, Result};
+use crate::adapter::object_store::ObjectStoreAdapter;
+use crate::adapter::oci::OciAdapter;
+use crate::adapter::{Adapter, Result};
 use crate::config::Environment;
 use crate::model::id::WorkspaceName;
 use crate::model::platform::Platform;
@@ -25,39 +27,24 @@ pub struct Surroundings {
 ///
 /// # Errors
 ///
-/// `Unsupported` when there is no adapter for such a platform.
+/// When no client for the network can be made.
 pub fn open(
     workspace: &WorkspaceName,
     platform: &Platform,
     surroundings: &Surroundings,
 ) -> Result<Arc<dyn Adapter>> {
+    let name = workspace.clone();
+    let environment = surroundings.environment.clone();
     let at = |path: &str| surroundings.base.join(path);
-    match platform {
-        Platform::Directory(spec) => {
-            let adapter = DirectoryAdapter::new(workspace.clone(), &at(&spec.path));
-            Ok(Arc::new(adapter))
+    Ok(match platform {
+        Platform::Directory(spec) => Arc::new(DirectoryAdapter::new(name, &at(&spec.path))),
+        Platform::ObjectStore(spec) => {
+            Arc::new(ObjectStoreAdapter::new(name, spec.clone(), environment))
         }
-        Platform::Exec(spec) => {
-            let environment = surroundings.environment.clone();
-            let adapter = ExecAdapter::new(workspace.clone(), spec.clone(), environment);
-            Ok(Arc::new(adapter))
-        }
-        Platform::Mlflow(spec) => {
-            let environment = surroundings.environment.clone();
-            Ok(Arc::new(MlflowAdapter::new(
-                workspace.clone(),
-                spec,
-                environment,
-            )?))
-        }
-        Platform::ObjectStore(_)
-        | Platform::Oci(_)
-        | Platform::OciLayout(_)
-        | Platform::AzureMl(_) => Err(AdapterError::permanent(
-            AdapterErrorKind::Unsupported,
-            workspace.as_str(),
-            "open",
-            format!("there is no adapter for `{}` yet", platform.kind()),
-        )),
-    }
+        Platform::Oci(spec) => Arc::new(OciAdapter::registry(name, spec, &environment)?),
+        Platform::OciLayout(spec) => Arc::new(OciAdapter::layout(name, &at(&spec.path))),
+        Platform::Mlflow(spec) => Arc::new(MlflowAdapter::new(name, spec, environment)?),
+        Platform::AzureMl(spec) => Arc::new(AzureMlAdapter::new(name, spec.clone(), environment)?),
+        Platform::Exec(spec) => Arc::new(ExecAdapter::new(name, spec.clone(), environment)),
+    })
 }

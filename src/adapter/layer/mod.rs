@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use checked::Checked;
-pub(in crate::adapter) use checked::{check_permit, compare, precondition};
+pub(in crate::adapter) use checked::{compare, precondition};
 pub use dry_run::DryRun;
 pub use retry::Retry;
 pub use timeout::Timeout;

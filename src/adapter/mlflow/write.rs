@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::adapter::layer::{check_permit, compare};
+use crate::adapter::admit::admit;
+use crate::adapter::layer::compare;
 use crate::adapter::mlflow::client::Call;
 use crate::adapter::mlflow::place::Place;
 use crate::adapter::mlflow::registry::{self, FILES, Held};
@@ -37,7 +38,7 @@ pub(super) async fn write(
     content: &dyn Content,
 ) -> Result<Written> {
     let call = adapter.call("write");
-    check_permit(call.server.workspace.as_str(), permit, record)?;
+    admit(call.server.workspace.as_str(), permit, record)?;
     adapter.checked_name(call, &record.version.artifact)?;
     if let Some(held) = registry::find(adapter, call, &record.version).await? {
         return existing(call, &held, record).await;

@@ -2,7 +2,6 @@
 //! redirects are not followed with credentials, and what the server said is heard here: the crate's own errors can hold
 //! addresses and whole bodies, and are never shown.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -4,7 +4,8 @@
 //! meet: each fills a folder of its own, and the record, which only one can create, says which folder counts. What a
 //! torn write left is the start of the same bytes, and is written again.
 
-use crate::adapter::layer::{check_permit, compare};
+use crate::adapter::admit::admit;
+use crate::adapter::layer::compare;
 use crate::adapter::object_store::conditions::{self, Conditions};
 use crate::adapter::object_store::session::Session;
 use crate::adapter::object_store::{layout, pages, record, upload};
@@ -33,7 +34,7 @@ pub(super) async fn begin(
     permit: &FlowPermit,
     record: &Record,
 ) -> Result<Option<(String, Conditions)>> {
-    check_permit(session.workspace(), permit, record)?;
+    admit(session.workspace(), permit, record)?;
     let held = record::load(session, &record.version).await?;
     if compare(session.workspace(), held.as_ref(), record)? == Written::Unchanged {
         return Ok(None);

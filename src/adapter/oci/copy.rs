@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::adapter::layer::check_permit;
+use crate::adapter::admit::admit;
 use crate::adapter::oci::OciAdapter;
 use crate::adapter::oci::document::Blob;
 use crate::adapter::oci::pack::blob_of;
@@ -37,7 +37,7 @@ pub(super) async fn copy<S: Store>(
     from: &NativePlace,
 ) -> Result<Written> {
     let store = &adapter.store;
-    check_permit(store.reporter().workspace().as_str(), permit, record)?;
+    admit(store.reporter().workspace().as_str(), permit, record)?;
     let source = from.place.rsplit_once(':');
     let source = source.filter(|_| store.provider().as_ref() == Some(&from.provider));
     let Some((source, tag)) = source else {

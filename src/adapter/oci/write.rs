@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::adapter::layer::{check_permit, precondition};
+use crate::adapter::admit::admit;
+use crate::adapter::layer::precondition;
 use crate::adapter::oci::OciAdapter;
 use crate::adapter::oci::document::Blob;
 use crate::adapter::oci::pack::{Packed, blob_of, pack};
@@ -31,7 +32,7 @@ pub(super) async fn write<S: Store>(
     content: &dyn Content,
 ) -> Result<Written> {
     let store = &adapter.store;
-    check_permit(store.reporter().workspace().as_str(), permit, record)?;
+    admit(store.reporter().workspace().as_str(), permit, record)?;
     if let Some(written) = existing(adapter, "write", record).await? {
         return Ok(written);
     }

@@ -1,9 +1,12 @@
 //! Adapters against the real thing.
 
+mod azure;
 mod exec;
-mod faults;
 mod fake;
+mod faults;
 mod mlflow;
+mod object_store;
+mod oci;
 
 use std::sync::Arc;
 

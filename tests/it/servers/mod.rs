@@ -7,13 +7,13 @@
     reason = "the tests of the adapters are built one after the other"
 )]
 
+pub(crate) mod azurite;
+pub(crate) mod buckets;
+pub(crate) mod mlflow;
 pub(crate) mod proxy;
-mod mlflow;
+pub(crate) mod registry;
 
 pub(crate) use mlflow::Release;
-pub(crate) mod buckets;
-pub(crate) mod registry;
-pub(crate) mod azurite;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
