@@ -4,28 +4,65 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::adapters::azure::fake::{
+    Arm, CLIENT_SECRET, GROUP, REGISTRY, SUBSCRIPTION, TOKEN, WORKSPACE,
+};
+use crate::servers::buckets::{self, AZURE_ACCOUNT, AZURE_KEY, BUCKET, KEY_ID, SECRET_KEY};
+use crate::servers::registry::docker_registry;
+use crate::servers::{Release, Server};
 use crate::support::root;
 
 /// What must show nowhere.
-pub(crate) const SECRETS: [&str; 1] = ["canary-of-exec"];
+pub(crate) const SECRETS: [&str; 5] = [
+    "canary-of-exec",
+    SECRET_KEY,
+    AZURE_KEY,
+    CLIENT_SECRET,
+    TOKEN,
+];
 
 /// The servers behind the workspaces.
-#[derive(Debug)]
-pub(crate) struct Platforms {}
+pub(crate) struct Platforms {
+    s3: Server,
+    blobs: Server,
+    gcs: Server,
+    registry: Server,
+    mlflow: Server,
+    azure: Arm,
+}
 
 impl Platforms {
     /// Starts all servers.
     pub(crate) fn start() -> Self {
-        Self {}
+        Self {
+            s3: buckets::s3s(),
+            blobs: buckets::azurite(),
+            gcs: buckets::fake_gcs(),
+            registry: docker_registry(),
+            mlflow: Server::mlflow(Release::Three),
+            azure: Arm::start(),
+        }
     }
 
-    /// The kinds, as manifests write them.
+    /// A word for each kind.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        ["directory", "exec"].into_iter()
+        [
+            "directory",
+            "exec",
+            "s3",
+            "blobs",
+            "gcs",
+            "oci",
+            "oci-layout",
+            "mlflow",
+            "azure-ml",
+        ]
+        .into_iter()
     }
 
     /// The `adapter` block of a workspace of a kind in an environment. `folder` is the organisation's.
     pub(crate) fn adapter(&self, kind: &str, environment: &str, folder: &Path) -> Value {
+        let secret = |name: &str, value: &str| secret(folder, name, value);
         match kind {
             "directory" => {
                 json!({ "directory": { "path": format!("../workspaces/{environment}-directory") } })
@@ -33,10 +70,62 @@ impl Platforms {
             "exec" => json!({ "exec": {
                 "command": ["python3", "-B", root().join("docs/adapters/example.py")],
                 "settings": { "folder": folder.join(format!("exec/{environment}")) },
-                "secrets": { "EXAMPLE_TOKEN": secret(folder, "exec", "canary-of-exec") },
+                "secrets": { "EXAMPLE_TOKEN": secret("exec", "canary-of-exec") },
             }}),
+            "s3" => json!({ "object-store": {
+                "url": format!("s3://{BUCKET}/{environment}"),
+                "endpoint": self.s3.url(),
+                // This server keeps an object's name in that of a file, and so takes short ones alone.
+                "names": "{name}",
+                "auth": { "accessKey": {
+                    "id": secret("s3-id", KEY_ID),
+                    "secret": secret("s3", SECRET_KEY),
+                }},
+            }}),
+            "blobs" => json!({ "object-store": {
+                "url": format!("az://{AZURE_ACCOUNT}/{BUCKET}/{environment}"),
+                "endpoint": format!("{}/{AZURE_ACCOUNT}", self.blobs.url()),
+                "auth": { "accountKey": { "key": secret("blobs", AZURE_KEY) } },
+            }}),
+            "gcs" => json!({ "object-store": {
+                "url": format!("gs://{BUCKET}/{environment}"),
+                "endpoint": self.gcs.url(),
+                "auth": "anonymous",
+            }}),
+            "oci" => json!({ "oci": { "url": self.registry.url(), "repository": environment } }),
+            "oci-layout" => {
+                json!({ "oci-layout": { "path": format!("../workspaces/{environment}-layout") } })
+            }
+            "mlflow" => json!({ "mlflow": {
+                "url": self.mlflow.url(),
+                "names": format!("{environment}.{{project}}.{{kind}}.{{name}}"),
+            }}),
+            "azure-ml" => {
+                let (name, place) = match environment {
+                    "dev" => (WORKSPACE, "workspace"),
+                    _ => (REGISTRY, "registry"),
+                };
+                json!({ "azure-ml": {
+                    "subscription": SUBSCRIPTION,
+                    "resourceGroup": GROUP,
+                    "name": name,
+                    "type": place,
+                    "auth": { "clientSecret": {
+                        "tenant": "t-1",
+                        "client": "c-1",
+                        "secret": secret("azure", CLIENT_SECRET),
+                    }},
+                    "endpoint": self.azure.url(),
+                    "authority": self.azure.url(),
+                }})
+            }
             other => panic!("there is no platform `{other}`"),
         }
+    }
+
+    /// Fails when a fake was told something that its specification does not have.
+    pub(crate) fn finish(&self) {
+        self.azure.finish();
     }
 }
 

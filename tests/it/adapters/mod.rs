@@ -1,6 +1,6 @@
 //! Adapters against the real thing.
 
-mod azure;
+pub(crate) mod azure;
 mod exec;
 mod fake;
 mod faults;

@@ -12,17 +12,17 @@ use super::blobs::Blobs;
 use super::http::{Fake, Reply, Request};
 use super::spec::Spec;
 
-pub(super) const SUBSCRIPTION: &str = "00000000-1111-2222-3333-444444444444";
-pub(super) const GROUP: &str = "test-rg";
-pub(super) const WORKSPACE: &str = "dev";
-pub(super) const REGISTRY: &str = "shared-registry";
+pub(crate) const SUBSCRIPTION: &str = "00000000-1111-2222-3333-444444444444";
+pub(crate) const GROUP: &str = "test-rg";
+pub(crate) const WORKSPACE: &str = "dev";
+pub(crate) const REGISTRY: &str = "shared-registry";
 /// Where workspaces and registries are.
 pub(super) const PROVIDER: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/test-rg/providers/Microsoft.MachineLearningServices";
 /// The container of the workspace's datastore.
 pub(super) const CONTAINER: &str = "azureml-blobstore";
 /// What opens the fake, and what it hands out.
-pub(super) const CLIENT_SECRET: &str = "hunter2-client-secret-of-the-fake";
-pub(super) const TOKEN: &str = "eyJhbGciOiJub25lIn0.hunter2-token-of-the-fake";
+pub(crate) const CLIENT_SECRET: &str = "hunter2-client-secret-of-the-fake";
+pub(crate) const TOKEN: &str = "eyJhbGciOiJub25lIn0.hunter2-token-of-the-fake";
 
 /// Answers a request out of turn.
 pub(super) type Fault = Box<dyn FnMut(&Request) -> Option<Reply> + Send>;
@@ -77,14 +77,14 @@ pub(super) struct State {
 }
 
 /// The fake and the bytes behind it.
-pub(super) struct Arm {
+pub(crate) struct Arm {
     fake: Fake,
     pub(super) blobs: Arc<Blobs>,
     state: Arc<Mutex<State>>,
 }
 
 impl Arm {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let blobs = Arc::new(Blobs::start());
         blobs.create(CONTAINER);
         let state = State {
@@ -121,7 +121,7 @@ impl Arm {
         self.state.lock().unwrap()
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.fake.url()
     }
 
@@ -155,7 +155,7 @@ impl Arm {
     }
 
     /// Fails the test when a request or an answer was not as the specification says.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let state = self.state();
         assert_eq!(state.violations, Vec::<String>::new());
         assert!(!state.log.is_empty(), "nothing was asked");

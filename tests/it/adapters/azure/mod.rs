@@ -4,7 +4,7 @@
 mod blobs;
 mod conformance;
 mod entra;
-mod fake;
+pub(crate) mod fake;
 mod http;
 mod routes;
 mod spec;
