@@ -54,6 +54,8 @@ pub struct TimeoutSettings {
     pub attempt: Duration,
     /// A write may take longer: a second more for so many bytes.
     pub slowest_bytes_per_second: u64,
+    /// And a second more for so many files, which cost time however short they are.
+    pub slowest_files_per_second: u64,
 }
 
 /// How the layers behave.
@@ -71,7 +73,7 @@ pub struct Settings {
 
 impl Default for Settings {
     /// Four more tries within about eight seconds ride out a restart or a failover. Thirty seconds without a sign of
-    /// life is a dead line. A megabyte a second is slower than any workspace worth promoting to.
+    /// life is a dead line. A megabyte a second is slower than any workspace worth promoting to, and so are ten files.
     fn default() -> Self {
         Self {
             mode: Mode::Real,
@@ -84,6 +86,7 @@ impl Default for Settings {
             timeout: TimeoutSettings {
                 attempt: Duration::from_secs(30),
                 slowest_bytes_per_second: 1024 * 1024,
+                slowest_files_per_second: 10,
             },
         }
     }

@@ -181,6 +181,22 @@ async fn silence_ends_each_attempt_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_of_many_files_may_take_longer() {
+    let mut setup = setup();
+    let names: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    let files: Vec<(&str, &[u8])> = names
+        .iter()
+        .map(|name| (name.as_str(), &b"1"[..]))
+        .collect();
+    setup.content = MemoryContent::new(&files).unwrap();
+    setup.record = setup.content.record(&version()).unwrap();
+    let chaos = setup.chaos(Fault::Silence, 0, 1);
+    let adapter = Arc::new(Timeout::new(chaos, Settings::default().timeout));
+    let error = setup.write(adapter).await.unwrap_err();
+    assert_eq!(error.message, "no answer within 60 s");
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_piece_of_a_stream_has_its_own_limit() {
     for (pause, is_whole) in [(29, true), (31, false)] {
         let setup = setup();

@@ -15,7 +15,7 @@ use crate::adapter::{
 };
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::VersionId;
-use crate::model::digest::{TreeDigest, TreePath};
+use crate::model::digest::{FileList, TreeDigest, TreePath};
 
 /// Ends attempts, and waits for pieces of streams, that take too long, with a temporary error.
 #[derive(Debug)]
@@ -49,11 +49,14 @@ impl Timeout {
         }
     }
 
-    fn for_bytes(&self, bytes: u64) -> Duration {
-        let seconds = bytes / self.settings.slowest_bytes_per_second.max(1);
-        self.settings
+    fn for_files(&self, files: &FileList) -> Duration {
+        let settings = &self.settings;
+        let count = u64::try_from(files.records().len()).unwrap_or(u64::MAX);
+        let bytes = files.total_size() / settings.slowest_bytes_per_second.max(1);
+        let each = count / settings.slowest_files_per_second.max(1);
+        settings
             .attempt
-            .saturating_add(Duration::from_secs(seconds))
+            .saturating_add(Duration::from_secs(bytes.saturating_add(each)))
     }
 }
 
@@ -124,7 +127,7 @@ impl Adapter for Timeout {
         record: &'a Record,
         content: &'a dyn Content,
     ) -> BoxFuture<'a, Result<Written>> {
-        let limit = self.for_bytes(record.files.total_size());
+        let limit = self.for_files(&record.files);
         Box::pin(self.limit("write", limit, self.inner.write(permit, record, content)))
     }
 
@@ -152,7 +155,7 @@ impl Adapter for Timeout {
         record: &'a Record,
         from: &'a NativePlace,
     ) -> BoxFuture<'a, Result<Written>> {
-        let limit = self.for_bytes(record.files.total_size());
+        let limit = self.for_files(&record.files);
         Box::pin(self.limit("copy", limit, self.inner.copy(permit, record, from)))
     }
 

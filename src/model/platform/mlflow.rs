@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::platform::{HttpAddress, HttpCredentials, NameRules, NameTemplate};
+use crate::model::platform::{AliasName, HttpAddress, HttpCredentials, NameRules, NameTemplate};
 
 /// An MLflow tracking server with its model registry and its artifact proxy: 2.22 or later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,8 +19,7 @@ pub struct MlflowSpec {
     pub names: Option<NameTemplate>,
     /// The alias that the pointer is: `champion` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_-]{0,254}$"))]
-    pub alias: Option<String>,
+    pub alias: Option<AliasName>,
     /// The experiment that runs of promotions are in: `promote` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
@@ -54,7 +53,7 @@ impl MlflowSpec {
     /// The alias that the pointer is.
     #[must_use]
     pub fn alias(&self) -> &str {
-        self.alias.as_deref().unwrap_or("champion")
+        self.alias.as_ref().map_or("champion", AliasName::as_str)
     }
 
     /// The experiment that runs of promotions are in.

@@ -1,6 +1,7 @@
 //! How a workspace is reached: the platform behind it, its address, and where its credentials are.
 
 mod address;
+mod alias;
 mod azure_ml;
 mod credentials;
 mod exec;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use address::{AddressError, HttpAddress};
+pub use alias::{AliasError, AliasName};
 pub use azure_ml::{AzureMlPlace, AzureMlSpec};
 pub use credentials::{AzureCloud, EntraCredentials, HttpCredentials};
 pub use exec::ExecSpec;

@@ -39,7 +39,7 @@ impl Server {
             std::fs::write(
                 &settings,
                 format!(
-                    "[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{}\nadmin_username = admin\nadmin_password = {password}\n",
+                    "[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{}\nadmin_username = admin\nadmin_password = {password}\nauth_cache_ttl_seconds = 60\n",
                     database.display()
                 ),
             )

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to give a first good answer. The slowest needs ten seconds on a quiet machine.
-const PATIENCE: Duration = Duration::from_secs(100);
+/// How long a server may take to give a first good answer. The slowest needs ten seconds on a quiet machine, and more than a minute on a busy one.
+const PATIENCE: Duration = Duration::from_secs(240);
 /// How often it is asked.
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promote::adapter::conformance::{Subject, check};
+use promote::adapter::transfer::verify;
 use promote::adapter::{
     Adapter, AdapterErrorKind, ErrorStatus, Permission, Result, Selector, Written,
 };
@@ -46,15 +46,16 @@ async fn credentials_open_what_they_are_for_and_show_nowhere() {
     let server = Server::mlflow_with_users(PASSWORD);
     add_bob(&server).await;
     let admin = as_user(&server, "admin", PASSWORD);
-    let (_, written) = write(admin.as_ref(), "retail/model/churn@1.0.0", &[("a", b"1")]).await;
+    let (record, written) = write(admin.as_ref(), "retail/model/churn@1.0.0", &[("a", b"1")]).await;
     assert_eq!(written.unwrap(), Written::Created);
-    // The suite's last case looks whether a secret shows.
-    let subject = Subject {
-        adapter: Arc::clone(&admin),
-        prefix: "users-".to_owned(),
-        secrets: vec![PASSWORD.to_owned()],
-    };
-    assert_eq!(check(&subject).await, []);
+    admin.point(&record.version, None).await.unwrap();
+    verify(admin.as_ref(), &record.version, &record.files)
+        .await
+        .unwrap();
+    let probe = admin.probe().await.unwrap();
+    assert_eq!(probe.permissions["create"], Permission::Granted);
+    let shown = format!("{admin:?}{:?}", admin.info());
+    assert!(!shown.contains(PASSWORD), "{shown}");
 
     let nobody = adapter(&server.url(), &json!({}), &[]);
     let wrong = as_user(&server, "admin", OTHER);
@@ -82,8 +83,12 @@ async fn credentials_open_what_they_are_for_and_show_nowhere() {
     // Bob may read what admin made, and change nothing of it.
     let bob = as_user(&server, "bob", OTHER);
     listed(bob.as_ref()).await.unwrap();
-    let version = "retail/model/churn@1.0.0".parse().unwrap();
-    let error = bob.point(&version, None).await.unwrap_err();
+    let (next, written) = write(admin.as_ref(), "retail/model/churn@1.1.0", &[("a", b"2")]).await;
+    assert_eq!(written.unwrap(), Written::Created);
+    let error = bob
+        .point(&next.version, Some(record.digest))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind, AdapterErrorKind::PermissionDenied);
     assert_eq!(
         error.message,
