@@ -13,14 +13,17 @@
 //! A version becomes visible by one call, after every file was read back. MLflow neither refuses a second version of ours
 //! nor compares before it moves an alias: both are looked at before and after.
 
+mod attempt;
 mod auth;
 mod client;
 mod describe;
+mod experiment;
 mod list;
 mod place;
 mod pointer;
 mod probe;
 mod record;
+mod refusal;
 mod registry;
 mod stored;
 mod sweep;
@@ -35,6 +38,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use reqwest::header::HeaderValue;
 
+use crate::adapter::mlflow::attempt::Unfinished;
 use crate::adapter::mlflow::auth::Auth;
 use crate::adapter::mlflow::client::{Call, Server};
 use crate::adapter::mlflow::place::Place;
@@ -63,6 +67,7 @@ pub struct MlflowAdapter {
     experiment: String,
     experiment_id: Mutex<Option<String>>,
     places: Mutex<VecDeque<(VersionId, Place)>>,
+    unfinished: Unfinished,
 }
 
 impl MlflowAdapter {
@@ -97,6 +102,7 @@ impl MlflowAdapter {
             experiment: spec.experiment().to_owned(),
             experiment_id: Mutex::new(None),
             places: Mutex::new(VecDeque::new()),
+            unfinished: Unfinished::default(),
             server: Server {
                 workspace,
                 url: spec.url.clone(),

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::adapter::mlflow::stored;
 use crate::model::digest::TreePath;
 use crate::model::platform::HttpAddress;
+use crate::redact::printable;
 
 /// The longest place, in bytes.
 const MAX_PLACE_BYTES: usize = 8192;
@@ -83,6 +84,15 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
     }
+}
+
+/// An address of an artifact store without what may follow its host: it can hold a key.
+pub(super) fn shown_place(uri: &str) -> String {
+    let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
+    let host = rest.trim_start_matches('/').split(['/', '?']).next();
+    let host = host.unwrap_or_default().rsplit('@').next();
+    let shown: String = format!("{scheme}://{}/…", host.unwrap_or_default());
+    printable(&shown.chars().take(100).collect::<String>())
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use crate::adapter::mlflow::client::Call;
-use crate::adapter::mlflow::place::Place;
+use crate::adapter::mlflow::place::{Place, shown_place};
 use crate::adapter::mlflow::registry::{self, Held};
 use crate::adapter::mlflow::wire::{DownloadUri, Listing, ModelVersion, OneLoggedModel, OneRun};
-use crate::adapter::mlflow::write::shown_place;
 use crate::adapter::mlflow::{MlflowAdapter, record, stored, upload};
 use crate::adapter::sweep::Found;
 use crate::adapter::{AdapterErrorKind, Result};

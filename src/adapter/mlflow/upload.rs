@@ -1,5 +1,6 @@
 //! Files on their way to the server: hashed as they go, read back and hashed again.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256 as Hasher};
 use crate::adapter::mlflow::client::Call;
 use crate::adapter::mlflow::place::Place;
 use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, Content, Record, Result};
-use crate::model::digest::{FileRecord, Sha256};
+use crate::model::digest::{FileRecord, Sha256, TreePath};
 use crate::net::http::HttpError;
 
 /// How many files travel at once. The server needs milliseconds for each, whatever its length; memory is bounded to two
@@ -19,23 +20,30 @@ use crate::net::http::HttpError;
 pub(super) const FILES_AT_ONCE: usize = 12;
 
 /// Puts all files of a version below a folder, and reads each back: the server answers 200 before what it was sent is
-/// safe, and names no hash.
+/// safe, and names no hash. Those that are done are passed over; `done` grows by the others.
 pub(super) async fn files(
     call: Call<'_>,
     folder: &Place,
     record: &Record,
     content: &dyn Content,
+    done: &Mutex<BTreeSet<TreePath>>,
 ) -> Result<()> {
-    let mut files = record.files.records().iter();
+    let known = done.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let files = record.files.records().iter();
+    let mut files = files.filter(|file| !known.contains(&file.path));
     let mut under_way = FuturesUnordered::new();
     loop {
         let free = FILES_AT_ONCE.saturating_sub(under_way.len());
         for file in files.by_ref().take(free) {
-            under_way.push(one(call, folder, file, content));
+            under_way.push(async move { (file, one(call, folder, file, content).await) });
         }
         match under_way.next().await {
-            Some(done) => done?,
             None => return Ok(()),
+            Some((_, Err(error))) => return Err(error),
+            Some((file, Ok(()))) => {
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.insert(file.path.clone());
+            }
         }
     }
 }

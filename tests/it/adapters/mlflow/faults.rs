@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use promote::adapter::layer::{Settings, layered};
 use promote::adapter::transfer::verify;
 use promote::adapter::{Adapter, AdapterErrorKind, Locator, Written};
 use reqwest::Method;
@@ -108,6 +110,7 @@ async fn a_line_that_breaks_leaves_a_whole_version_or_none_and_the_next_write_en
     a_faster_writer(&server, clean.as_ref()).await;
     a_moved_alias(&server, clean.as_ref()).await;
     two_at_once(&server, clean).await;
+    only_the_rest_goes_again(&server).await;
 }
 
 /// The server says 200 and has lost the bytes, or some of them.
@@ -217,4 +220,30 @@ async fn two_at_once(server: &Server, clean: Arc<dyn Adapter>) {
             .unwrap();
         assert_eq!(registered(server, &text).await.len(), 1);
     }
+}
+
+/// A write that the retry layer repeats goes on with the run that it began.
+async fn only_the_rest_goes_again(server: &Server) {
+    let line = faulty(server, Fault::Busy, 70);
+    let mut settings = Settings::default();
+    settings.retry.first_pause = Duration::from_nanos(1);
+    settings.retry.longest_pause = Duration::from_nanos(1);
+    let adapter = layered(open_to_all(&line.url()), &settings);
+    let names: Vec<String> = (0..50).map(|number| format!("file-{number}")).collect();
+    let files: Vec<(&str, &[u8])> = names
+        .iter()
+        .map(|name| (name.as_str(), &b"1"[..]))
+        .collect();
+    let (record, written) = write(adapter.as_ref(), "rest/model/m@8.0.0", &files).await;
+    assert_eq!(written.unwrap(), Written::Created);
+    verify(adapter.as_ref(), &record.version, &record.files)
+        .await
+        .unwrap();
+    let seen = line.seen();
+    let count = |method, part| seen.iter().filter(|it| it.is(method, part)).count();
+    assert_eq!(count("POST", "runs/create"), 1);
+    // Those that were under way when it broke are sent twice: twelve at most.
+    let sent = count("PUT", "/model/file-");
+    assert!((50..=62).contains(&sent), "{sent}");
+    assert_eq!(runs(server, "8.0.0").await, 1);
 }

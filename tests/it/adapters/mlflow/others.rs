@@ -134,7 +134,7 @@ async fn others_are_swept(server: &Server, adapter: &dyn Adapter, run: &str) {
     let place = uri.strip_prefix("mlflow-artifacts:/").unwrap();
     for (name, bytes) in [
         ("model/MLmodel", "flavors: {}"),
-        ("model/code/a%23.py", "print()"),
+        ("model/code/a~23.py", "print()"),
     ] {
         let path = format!("mlflow-artifacts/artifacts/{place}/{name}");
         ask(server, Method::PUT, &path, &json!(bytes)).await;
