@@ -3,7 +3,7 @@
 //! Until the registry has the version, nothing shows: what a cut write leaves is a run that is not finished, in the
 //! experiment of promotions. The next write of the same version goes on with it, or removes it.
 
-use crate::adapter::layer::check_permit;
+use crate::adapter::admit::admit;
 use crate::adapter::mlflow::attempt::{Attempt, existing};
 use crate::adapter::mlflow::{MlflowAdapter, registry};
 use crate::adapter::{Content, ErrorStatus, Record, Result, Written};

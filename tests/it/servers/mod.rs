@@ -9,6 +9,7 @@
 
 pub(crate) mod azurite;
 pub(crate) mod buckets;
+pub(crate) mod line;
 pub(crate) mod mlflow;
 pub(crate) mod proxy;
 pub(crate) mod registry;
