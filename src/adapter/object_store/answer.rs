@@ -31,7 +31,7 @@ pub(super) struct Said {
 
 impl Said {
     /// No answer: the line says why.
-    pub(super) fn line(why: String) -> Self {
+    pub(super) fn line(why: &str) -> Self {
         Self {
             message: Some(why.chars().take(SHOWN).collect()),
             ..Self::default()
@@ -212,6 +212,7 @@ fn kind(error: &::object_store::Error, said: &Said) -> AdapterErrorKind {
         (401 | 403, _) | (400, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId") => {
             AdapterErrorKind::PermissionDenied
         }
+        (404, _) => AdapterErrorKind::NotFound,
         (501, _) => AdapterErrorKind::Unsupported,
         (_, "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "Md5Mismatch") => {
             AdapterErrorKind::Corrupt

@@ -101,7 +101,7 @@ impl Line {
         let heard = HEARD.try_with(Clone::clone).unwrap_or_default();
         let answered = self.client.call(request).await;
         let response = answered.inspect_err(|error| {
-            let line = Said::line(http::chain(error));
+            let line = Said::line(&http::chain(error));
             heard.change(|inner| inner.said = Some(line));
         })?;
         let (parts, body) = response.into_parts();
@@ -110,7 +110,7 @@ impl Line {
             return Ok(HttpResponse::from_parts(parts, body));
         }
         let body = whole(body).await.inspect_err(|error| {
-            let line = Said::line(http::chain(error));
+            let line = Said::line(&http::chain(error));
             heard.change(|inner| inner.said = Some(line));
         })?;
         // S3 can say that a copy or the end of an upload failed after it has said 200.

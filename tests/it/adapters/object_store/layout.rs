@@ -130,14 +130,13 @@ async fn versions_are_copied_within_a_provider_and_nothing_passes_through_here()
         buckets::request(s3_server.port(), "PUT", "/second", "").0,
         200
     );
-    let google = super::google(&s3_server);
-    let second = format!("s3://second/q a").replace(' ', "-");
+    let google = super::google(&s3_server, super::Translated::Yes);
     let long = vec![7_u8; 9 * 1024 * 1024];
     for (from, to) in [
         (s3(&s3_server, "dev"), s3(&s3_server, "qa")),
         (
             s3(&s3_server, "dev"),
-            super::adapter(&second, &s3_server.url(), KEY_PAIR),
+            super::adapter("s3://second/qa", &s3_server.url(), KEY_PAIR),
         ),
         (azure(&azurite, "dev"), azure(&azurite, "qa")),
         (gcs(google, "gdev"), gcs(google, "gqa")),
@@ -203,7 +202,7 @@ async fn a_bucket_says_what_it_cannot_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_is_not_there_is_no_empty_one() {
-    let server = buckets::s3s();
+    let server = buckets::moto();
     let adapter = super::adapter("s3://nothing-here", &server.url(), KEY_PAIR);
     let listed = adapter
         .list(Selector::default())
