@@ -101,6 +101,7 @@ pub(super) struct Failed {
     status: ErrorStatus,
     text: String,
     retry_after: Option<Duration>,
+    is_line: bool,
 }
 
 impl Failed {
@@ -133,6 +134,7 @@ impl Failed {
             },
             text: text(&said),
             retry_after: said.retry_after,
+            is_line: said.status.is_none(),
         }
     }
 
@@ -150,12 +152,18 @@ impl Failed {
             status: ErrorStatus::Permanent,
             text,
             retry_after: None,
+            is_line: false,
         }
     }
 
     /// What went wrong.
     pub(super) const fn kind(&self) -> AdapterErrorKind {
         self.kind
+    }
+
+    /// Whether there was no answer at all.
+    pub(super) const fn is_line(&self) -> bool {
+        self.is_line
     }
 
     /// Whether the store refuses these credentials.

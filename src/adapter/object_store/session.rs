@@ -72,12 +72,15 @@ impl Session<'_> {
         if failed.is_refusal() {
             self.adapter.disconnect();
         }
-        failed.error(
-            self.workspace(),
-            self.operation,
-            what,
-            &self.connected.secrets,
-        )
+        let is_line = failed.is_line();
+        let secrets = &self.connected.secrets;
+        let mut error = failed.error(self.workspace(), self.operation, what, secrets);
+        if is_line && self.connected.asks_machine {
+            error.message.push_str(
+                "; there are no credentials in the environment, so this machine was asked who it is",
+            );
+        }
+        error
     }
 
     /// An artifact cannot have this name here.

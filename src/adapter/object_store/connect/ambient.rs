@@ -63,5 +63,6 @@ pub(super) fn found(
         }
         found.push((*name, value));
     }
+    vault.asks_machine = found.is_empty();
     found
 }

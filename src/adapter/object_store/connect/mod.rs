@@ -30,6 +30,8 @@ pub(super) struct Connected {
     pub(super) bucket: Arc<dyn Bucket>,
     /// What was read to reach it, to be cut out of every message.
     pub(super) secrets: Arc<Vec<Secret<String>>>,
+    /// Whether no credentials were found, so that the machine is asked who it is.
+    pub(super) asks_machine: bool,
     /// The same bucket for requests that the crate does not know, where it is of S3.
     pub(super) s3: Option<Arc<s3::Raw>>,
 }
@@ -80,6 +82,7 @@ pub(super) enum ConnectError {
 struct Vault<'a> {
     environment: &'a Environment,
     read: Vec<Secret<String>>,
+    asks_machine: bool,
 }
 
 impl Vault<'_> {
@@ -115,6 +118,7 @@ pub(super) fn connect(
     let mut vault = Vault {
         environment,
         read: Vec::new(),
+        asks_machine: false,
     };
     let (bucket, s3): (Arc<dyn Bucket>, _) = match spec.url.provider() {
         BucketProvider::S3 => {
@@ -127,6 +131,7 @@ pub(super) fn connect(
     Ok(Connected {
         bucket,
         secrets: Arc::new(vault.read),
+        asks_machine: vault.asks_machine,
         s3,
     })
 }

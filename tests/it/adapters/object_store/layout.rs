@@ -109,6 +109,54 @@ async fn nothing_is_seen_outside_of_the_prefix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn folders_that_a_console_made_are_empty_and_names_that_cannot_be_read_are_told() {
+    let server = buckets::moto();
+    let adapter = s3(&server, "t");
+    assert_eq!(
+        buckets::request(server.port(), "PUT", "/bucket/t/folder/", "").0,
+        200
+    );
+    let found = swept(&adapter).await;
+    assert_eq!(found[0].path, "t/folder");
+    assert_eq!(found[0].content, Ok(Sha256::of(b"")));
+    assert_eq!(
+        buckets::request(server.port(), "PUT", "/bucket/t/a//b", "1").0,
+        200
+    );
+    let error = adapter.sweep().await.map(|_| ()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("a name in the bucket cannot be read"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn google_cloud_is_read_where_another_program_put_what_we_wrote() {
+    let (ours, theirs) = (buckets::moto(), buckets::fake_gcs());
+    let adapter = s3(&ours, "t");
+    let files: &[(&str, &[u8])] = &[("a b/%c", b"1"), ("d", b"2")];
+    let (record, written) = write(&adapter, "m@1.0.0", files).await;
+    written.unwrap();
+    let target = format!(
+        ":gcs,anonymous=true,bucket_policy_only=true,endpoint='{}/storage/v1/':{BUCKET}",
+        theirs.url()
+    );
+    let copied = tool(&["copy", &remote(&ours), &target]);
+    assert!(copied.0, "{}", copied.1);
+    let adapter = gcs(theirs.port(), "t");
+    let listed = adapter.list(Selector::default()).await.unwrap();
+    let listed: Vec<_> = listed.try_collect().await.unwrap();
+    assert_eq!(listed, [record.clone()]);
+    let read = verify(adapter.as_ref(), &record.version, &record.files)
+        .await
+        .unwrap();
+    assert_eq!(read, record.digest);
+    assert_eq!(swept(&adapter).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_that_do_not_say_project_and_kind_are_listed_all_the_same() {
     let server = buckets::moto();
     let url = format!("s3://{BUCKET}/one");
