@@ -7,7 +7,7 @@ use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::wire::Asset;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout};
 use crate::adapter::{AdapterErrorKind, Record, Result};
-use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
 use crate::model::digest::TreeDigest;
 
 /// The record that the pointer holds; `None` when there is no pointer.
@@ -78,7 +78,11 @@ pub(super) async fn point(
     let label = layout::label(version);
     match adapter
         .arm
-        .put(call, &path, &body(&container, &label))
+        .put(
+            call,
+            &path,
+            &body(&container, version.artifact.kind, &label),
+        )
         .await?
     {
         Made::Done => {}
@@ -103,7 +107,7 @@ fn show(digest: Option<TreeDigest>) -> String {
 }
 
 /// The container as it is, with another tag. What the service alone writes stays out.
-fn body(container: &Asset, label: &str) -> Value {
+fn body(container: &Asset, kind: ArtifactKind, label: &str) -> Value {
     let properties = &container.properties;
     let mut tags = properties.tags.clone().unwrap_or_default();
     tags.insert(layout::CURRENT.to_owned(), Some(label.to_owned()));
@@ -118,9 +122,10 @@ fn body(container: &Asset, label: &str) -> Value {
     if let Some(is_archived) = properties.is_archived {
         inner.insert("isArchived".to_owned(), json!(is_archived));
     }
-    // Containers of data say of what type their versions are.
-    if let Some(kind) = &properties.data_type {
-        inner.insert("dataType".to_owned(), json!(kind));
+    // Containers of data have to say of what type their versions are.
+    if layout::collection(kind) == layout::DATA {
+        let data_type = properties.data_type.as_deref().unwrap_or("uri_folder");
+        inner.insert("dataType".to_owned(), json!(data_type));
     }
     json!({ "properties": inner })
 }

@@ -45,7 +45,7 @@ impl Entra {
                 let address = self.token_address(tenant)?;
                 let secret = self.text(secret).await?;
                 let form = [("client_secret", secret.expose().as_str())];
-                Ok(self.form(client, address, id, scope, &form))
+                Ok(self.form(client, &address, id, scope, &form))
             }
             EntraCredentials::Certificate {
                 tenant,
@@ -59,7 +59,7 @@ impl Entra {
                     reference: certificate.clone(),
                     reason,
                 })?;
-                Ok(self.asserted(client, address, id, scope, &signed))
+                Ok(self.asserted(client, &address, id, scope, &signed))
             }
             EntraCredentials::Federated {
                 tenant,
@@ -68,7 +68,7 @@ impl Entra {
             } => {
                 let address = self.token_address(tenant)?;
                 let token = self.text(token).await?;
-                Ok(self.asserted(client, address, id, scope, &token))
+                Ok(self.asserted(client, &address, id, scope, &token))
             }
             EntraCredentials::ManagedIdentity { client: id } => {
                 Ok(self.machine(client, id.as_deref(), scope))
@@ -79,7 +79,7 @@ impl Entra {
     fn asserted(
         &self,
         client: &Client,
-        address: String,
+        address: &str,
         id: &str,
         scope: &str,
         assertion: &Secret<String>,
@@ -94,7 +94,7 @@ impl Entra {
     fn form(
         &self,
         client: &Client,
-        address: String,
+        address: &str,
         id: &str,
         scope: &str,
         proof: &[(&str, &str)],
@@ -106,7 +106,7 @@ impl Entra {
         ];
         form.extend_from_slice(proof);
         Request {
-            builder: client.post(&address).form(&form),
+            builder: client.post(address).form(&form),
             address: self.authority.clone(),
             from: From::Authority,
         }

@@ -2,36 +2,43 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
+use super::fake::CONTAINER;
 use crate::servers::Server;
 use crate::servers::azurite::{ACCOUNT, KEY, azurite};
 
 const VERSION: &str = "2021-08-06";
 const END: &str = "2099-01-01T00:00:00Z";
 
-/// A real Azurite, seen by who owns the account.
-#[derive(Debug)]
+/// A real Azurite, seen by who owns the account. It starts when it is needed.
+#[derive(Debug, Default)]
 pub(super) struct Blobs {
-    server: Server,
+    server: OnceLock<Server>,
 }
 
 impl Blobs {
-    pub(super) fn start() -> Self {
-        Self { server: azurite() }
+    fn server(&self) -> &Server {
+        let is_new = self.server.get().is_none();
+        let server = self.server.get_or_init(azurite);
+        if is_new {
+            self.create(CONTAINER);
+        }
+        server
     }
 
     /// Where it is: host and port.
     pub(super) fn endpoint(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port())
+        format!("127.0.0.1:{}", self.server().port())
     }
 
     /// The address of a container.
     pub(super) fn url(&self, container: &str) -> String {
-        format!("{}/{ACCOUNT}/{container}", self.server.url())
+        format!("{}/{ACCOUNT}/{container}", self.server().url())
     }
 
     /// The query of a signature for one container.
@@ -141,7 +148,7 @@ impl Blobs {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server.port())).unwrap();
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server().port())).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         let mut answer = Vec::new();

@@ -3,21 +3,11 @@
 use std::sync::Arc;
 
 use promote::adapter::Adapter;
-use promote::adapter::conformance::{Subject, Violation, check};
+use promote::adapter::conformance::{Violation, check};
 use promote::adapter::layer::{ReadCheck, Settings, layered};
 
-use super::fake::{Arm, CLIENT_SECRET, TOKEN};
-use crate::servers::azurite::KEY;
-
-fn subject(adapter: Arc<dyn Adapter>, prefix: &str) -> Subject {
-    Subject {
-        adapter,
-        prefix: prefix.to_owned(),
-        secrets: [CLIENT_SECRET, TOKEN, KEY, "sig="]
-            .map(str::to_owned)
-            .to_vec(),
-    }
-}
+use super::fake::Arm;
+use super::support::subject;
 
 async fn conforms(kind: &str) {
     let arm = Arm::start();

@@ -344,7 +344,7 @@ async fn a_federated_token_is_read_again_each_time() {
     );
     entra.forget(SCOPE).await;
     entra.token(SCOPE).await.unwrap();
-    let requests = log.lock().unwrap();
+    let requests = log.lock().unwrap().clone();
     let sent: Vec<_> = requests
         .iter()
         .map(|request| request.form()["client_assertion"].clone())
@@ -354,7 +354,6 @@ async fn a_federated_token_is_read_again_each_time() {
         [format!("{CANARY}.first"), format!("{CANARY}.second")]
     );
     assert_eq!(requests[0].form()["client_assertion_type"], JWT_BEARER);
-    drop(requests);
     fs::remove_file(&path).unwrap();
     entra.forget(SCOPE).await;
     assert!(matches!(refusal(&entra).await, EntraError::Secret(_)));

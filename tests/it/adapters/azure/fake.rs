@@ -85,8 +85,7 @@ pub(crate) struct Arm {
 
 impl Arm {
     pub(crate) fn start() -> Self {
-        let blobs = Arc::new(Blobs::start());
-        blobs.create(CONTAINER);
+        let blobs = Arc::<Blobs>::default();
         let state = State {
             settings: Settings {
                 page: 7,
@@ -211,7 +210,11 @@ fn token(request: &Request) -> Reply {
     if form.get("client_secret").map(String::as_str) != Some(CLIENT_SECRET) {
         return Reply::json(401, &json!({ "error": "invalid_client" }));
     }
-    assert_eq!(form["scope"], "https://management.azure.com/.default");
+    let scopes = [
+        "https://management.azure.com/.default",
+        "https://storage.azure.com/.default",
+    ];
+    assert!(scopes.contains(&form["scope"].as_str()), "{form:?}");
     Reply::json(
         200,
         &json!({ "access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer" }),

@@ -125,7 +125,7 @@ impl State {
 
     fn put_container(&mut self, path: &str, is_registry: bool, body: &Value) -> Answer {
         let mut properties = body["properties"].clone();
-        properties["provisioningState"] = json!("Succeeded");
+        say(path, &mut properties, "Succeeded");
         let is_new = self
             .assets
             .insert(path.to_owned(), properties.clone())
@@ -155,7 +155,7 @@ impl State {
             if self::uri(held) != uri {
                 return refuse(400, "UserError", "Asset paths cannot be updated.");
             }
-            properties["provisioningState"] = json!("Succeeded");
+            say(path, &mut properties, "Succeeded");
             self.assets.insert(path.to_owned(), properties.clone());
             return found(asset(path, &properties));
         }
@@ -168,16 +168,11 @@ impl State {
         }
         let (parent, _) = path.split_once("/versions/").unwrap();
         if !self.assets.contains_key(parent) {
-            let mut container = json!({ "provisioningState": "Succeeded", "latestVersion": "x", "tags": { "team": "retail" } });
-            if let Some(kind) = properties.get("dataType") {
-                container["dataType"] = kind.clone();
-            }
-            self.assets.insert(parent.to_owned(), container);
+            let along = made_along(parent, &properties);
+            self.assets.insert(parent.to_owned(), along);
         }
         let state = if is_registry { "Creating" } else { "Succeeded" };
-        if parent.contains("/models/") {
-            properties["provisioningState"] = json!(state);
-        }
+        say(path, &mut properties, state);
         self.assets.insert(path.to_owned(), properties.clone());
         let headers = if is_registry {
             vec![self.begin(Done::Whole(path.to_owned()))]
@@ -281,12 +276,8 @@ impl State {
         match &operation.done {
             Done::Whole(path) => {
                 let state = if fails { "Failed" } else { "Succeeded" };
-                if let Some(asset) = self
-                    .assets
-                    .get_mut(path)
-                    .filter(|_| path.contains("/models/"))
-                {
-                    asset["provisioningState"] = json!(state);
+                if let Some(asset) = self.assets.get_mut(path) {
+                    say(path, asset, state);
                 }
                 let error = json!({ "code": "StorageError", "message": "it did not work" });
                 found(if fails {
@@ -333,8 +324,10 @@ impl State {
             properties["properties"] = json!({ "azureml.published": "true" });
         }
         let (parent, _) = to.split_once("/versions/").unwrap();
-        let container = self.assets.entry(parent.to_owned());
-        container.or_insert_with(|| json!({ "provisioningState": "Succeeded" }));
+        if !self.assets.contains_key(parent) {
+            let along = made_along(parent, &properties);
+            self.assets.insert(parent.to_owned(), along);
+        }
         self.assets.insert(to.to_owned(), properties);
     }
 }
@@ -345,6 +338,23 @@ fn uri(properties: &Value) -> &str {
         .get("modelUri")
         .or_else(|| properties.get("dataUri"));
     uri.and_then(Value::as_str).unwrap()
+}
+
+/// How far the service is; what is data does not say.
+fn say(path: &str, properties: &mut Value, state: &str) {
+    if path.contains("/models/") {
+        properties["provisioningState"] = json!(state);
+    }
+}
+
+/// A container that the service makes along with its first version.
+fn made_along(path: &str, version: &Value) -> Value {
+    let mut container = json!({ "tags": { "team": "retail" }, "latestVersion": "x" });
+    say(path, &mut container, "Succeeded");
+    if let Some(kind) = version.get("dataType") {
+        container["dataType"] = kind.clone();
+    }
+    container
 }
 
 fn asset(path: &str, properties: &Value) -> Value {
