@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::adapter::azure_ml::arm::{Answer, Arm};
 use crate::adapter::azure_ml::report::Call;
-use crate::adapter::azure_ml::wire::{OperationStatus, Provisioning, provisioning};
+use crate::adapter::azure_ml::wire::{Asset, OperationStatus, Provisioning, provisioning};
 use crate::adapter::{AdapterErrorKind, Result};
 use crate::net::http;
 use crate::redact::printable;
@@ -75,6 +75,23 @@ impl Arm {
             if is_done(call, &watched, &what, &looked)? {
                 return Ok(());
             }
+        }
+    }
+
+    /// A version when the service is done with it, whoever asked for it; as it is when that takes too long.
+    pub(super) async fn settled(&self, call: Call<'_>, path: &str) -> Result<Option<Asset>> {
+        let begun = Instant::now();
+        let mut pause = self.pace.first;
+        loop {
+            let asset = self.asset(call, path).await?;
+            let is_settled = asset
+                .as_ref()
+                .is_none_or(|asset| asset.properties.provisioning() != Provisioning::UnderWay);
+            if is_settled || begun.elapsed().saturating_add(pause) > self.pace.deadline {
+                return Ok(asset);
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(self.pace.longest);
         }
     }
 

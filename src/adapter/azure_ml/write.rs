@@ -78,14 +78,14 @@ impl AzureMlAdapter {
         Ok(())
     }
 
-    /// Whether the version is there already: the same, another, or not.
+    /// Whether the version is there already: the same, another, or not. One that is being made is waited for.
     pub(super) async fn existing(
         &self,
         call: Call<'_>,
         record: &Record,
         path: &str,
     ) -> Result<Option<Written>> {
-        let Some(asset) = self.arm.asset(call, path).await? else {
+        let Some(asset) = self.arm.settled(call, path).await? else {
             return Ok(None);
         };
         let refuse = |message| Err(call.error(AdapterErrorKind::AlreadyExists, message));

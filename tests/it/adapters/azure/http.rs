@@ -102,10 +102,12 @@ fn serve(mut stream: TcpStream, answer: &impl Fn(&Request) -> Reply) {
         return;
     };
     let reply = answer(&request);
+    let is_cut = reply.headers.iter().any(|(name, _)| *name == "X-Cut");
+    let more = if is_cut { 100 } else { 0 };
     let mut head = format!(
         "HTTP/1.1 {} x\r\nContent-Length: {}\r\nConnection: close\r\nDate: Thu, 26 Nov 2026 12:00:00 GMT\r\n",
         reply.status,
-        reply.body.len()
+        reply.body.len() + more
     );
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));

@@ -2,13 +2,16 @@
 //! the first held to the official specification, and the bytes are in a real Azurite.
 
 mod blobs;
+mod certificates;
 mod conformance;
 mod entra;
 pub(crate) mod fake;
+mod faults;
 mod http;
 mod refusals;
 mod registry;
 mod routes;
+mod schema;
 mod spec;
 mod spec_tests;
 mod support;

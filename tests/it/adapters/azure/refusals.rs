@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use promote::adapter::azure_ml::AzureMlAdapter;
-use promote::adapter::{Adapter, Locator, Selector};
+use promote::adapter::{Adapter as _, Locator, Selector};
 use promote::config::Environment;
 use serde_json::json;
 
@@ -66,52 +66,22 @@ async fn each_refusal_says_what_it_is() {
     let echo =
         json!({ "error": { "code": "Code", "message": format!("you sent Bearer {TOKEN}") } });
     let hidden = "(the answer repeats the credentials and is not shown)";
+    let words = "Code: the words of the service";
+    let (denied, passing) = ("PermissionDenied Permanent", "Unexpected Temporary");
     for (reply, kind, words) in [
+        (Reply::json(400, &error), "Unexpected Permanent", words),
+        (Reply::json(401, &error), denied, words),
+        (Reply::json(403, &error), denied, words),
+        (Reply::json(409, &error), "AlreadyExists Permanent", words),
+        (Reply::json(429, &error), "RateLimited Temporary", words),
+        (Reply::json(500, &error), passing, words),
         (
-            Reply::json(400, &error),
-            "Unexpected Permanent",
-            "Code: the words of the service",
-        ),
-        (
-            Reply::json(401, &error),
-            "PermissionDenied Permanent",
-            "Code: the words of the service",
-        ),
-        (
-            Reply::json(403, &error),
-            "PermissionDenied Permanent",
-            "Code: the words of the service",
-        ),
-        (
-            Reply::json(409, &error),
-            "AlreadyExists Permanent",
-            "Code: the words of the service",
-        ),
-        (
-            Reply::json(429, &error),
-            "RateLimited Temporary",
-            "Code: the words of the service",
-        ),
-        (
-            Reply::json(500, &error),
-            "Unexpected Temporary",
-            "Code: the words of the service",
-        ),
-        (
-            Reply::text(502, "<html><h1>Bad\nGateway</h1>"),
-            "Unexpected Temporary",
+            Reply::text(502, "<h1>Bad\nGateway</h1>"),
+            passing,
             "Bad Gateway",
         ),
-        (
-            Reply::json(403, &echo),
-            "PermissionDenied Permanent",
-            hidden,
-        ),
-        (
-            Reply::text(403, TOKEN),
-            "PermissionDenied Permanent",
-            hidden,
-        ),
+        (Reply::json(403, &echo), denied, hidden),
+        (Reply::text(403, TOKEN), denied, hidden),
     ] {
         let status = reply.status;
         arm.state().settings.fault = on("GET", "/versions/1.0.0", 1, reply);
@@ -123,6 +93,16 @@ async fn each_refusal_says_what_it_is() {
             format!("{kind}: `GET {path}`: {status} {words}")
         );
     }
+    arm.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_passed_on_nonsense_refused_and_news_passed_over() {
+    let arm = Arm::start();
+    let adapter = arm.adapter("workspace");
+    let path =
+        format!("{PROVIDER}/workspaces/{WORKSPACE}/models/retail-model-churn/versions/1.0.0");
+    let error = json!({ "error": { "code": "Code" } });
     let busy = Reply::json(429, &error).with("Retry-After", "17");
     arm.state().settings.fault = on("GET", "/versions/1.0.0", 1, busy);
     let stat = adapter

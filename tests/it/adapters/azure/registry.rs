@@ -48,12 +48,10 @@ async fn what_the_service_gives_up_is_an_error_and_can_be_written_again() {
     let held = adapter.stat(Locator::Version(&record.version)).await;
     assert_eq!(held.unwrap(), None);
     assert_eq!(listed(&adapter).await, Vec::<String>::new());
-    let mut state = arm.state();
-    state.settings.fails = false;
+    arm.state().settings.fails = false;
     // The service lends a place for what it gave up.
     let path = format!("{PROVIDER}/registries/{REGISTRY}/models/retail-model-churn/versions/1.0.0");
-    state.assets.remove(&path).unwrap();
-    drop(state);
+    arm.state().assets.remove(&path).unwrap();
     create(&adapter, "retail/model/churn@1.0.0", FILES).await;
     arm.finish();
 }

@@ -57,10 +57,13 @@ impl State {
                 self.publish(path.strip_suffix("/publish").unwrap(), collection, matched)
             }
             ("GET", [_] | [_, _, "versions"]) => self.list(request, &path),
-            ("GET", [_, _] | [_, _, "versions", _]) => match self.assets.get(&path) {
-                Some(properties) => found(asset(&path, properties)),
-                None => absent(&path),
-            },
+            ("GET", [_, _] | [_, _, "versions", _]) => {
+                self.go_on(blobs, &path);
+                match self.assets.get(&path) {
+                    Some(properties) => found(asset(&path, properties)),
+                    None => absent(&path),
+                }
+            }
             ("PUT", [_, _]) => self.put_container(&path, is_registry, &matched.body),
             ("PUT", [_, _, "versions", _]) => {
                 self.put_version(blobs, &path, is_registry, &matched.body)
@@ -292,6 +295,15 @@ impl State {
                 self.copy(blobs, &from, &to);
                 (200, Vec::new(), Value::Null)
             }
+        }
+    }
+
+    /// Time passes: what is being made is nearer to its end each time that somebody looks.
+    fn go_on(&mut self, blobs: &Blobs, path: &str) {
+        let is_of =
+            |operation: &Operation| matches!(&operation.done, Done::Whole(own) if own == path);
+        if let Some(number) = self.operations.iter().rposition(is_of) {
+            self.poll(blobs, number);
         }
     }
 

@@ -102,107 +102,93 @@ fn request(method: &str, path: &str, query: &str, body: &Value) -> Request {
     }
 }
 
-#[test]
-fn wrong_requests_are_refused_for_what_is_wrong() {
-    let spec = Spec::load();
-    let version = "/models/m/versions/1";
-    let api = "api-version=2024-04-01";
-    let good = json!({ "properties": { "modelUri": "azureml://x", "modelType": "custom_model", "tags": { "a": null } } });
-    let check =
-        |method, path, query, body: &Value| spec.request(&request(method, path, query, body));
-    assert!(check("PUT", version, api, &good).is_ok());
+const VERSION: &str = "/models/m/versions/1";
+const API: &str = "api-version=2024-04-01";
+
+fn good() -> Value {
+    json!({ "properties": { "modelUri": "azureml://x", "modelType": "custom_model", "tags": { "a": null } } })
+}
+
+/// Fails when a request is taken, or refused for something else.
+fn refused(method: &str, path: &str, query: &str, body: &Value, reason: &str) {
+    let refused = Spec::load().request(&request(method, path, query, body));
+    let refused = refused.unwrap_err();
     assert!(
-        check(
-            "GET",
-            "/models",
-            "api-version=2024-04-01&listViewType=All",
-            &Value::Null
-        )
-        .is_ok()
+        refused.contains(reason),
+        "{method} {path}?{query} {body}: {refused}"
     );
+}
+
+#[test]
+fn requests_at_wrong_addresses_are_refused() {
+    let (good, none) = (good(), Value::Null);
+    let spec = Spec::load();
+    spec.request(&request("PUT", VERSION, API, &good)).unwrap();
+    let all = format!("{API}&listViewType=All");
+    spec.request(&request("GET", "/models", &all, &none))
+        .unwrap();
     for (method, path, query, body, reason) in [
-        ("PATCH", version, api, &good, "no operation"),
-        ("PUT", "/models/m/version/1", api, &good, "no operation"),
-        ("PUT", version, "", &good, "`api-version` is missing"),
+        ("PATCH", VERSION, API, &good, "no operation"),
+        ("PUT", "/models/m/version/1", API, &good, "no operation"),
+        ("PUT", VERSION, "", &good, "`api-version` is missing"),
         (
             "PUT",
-            version,
+            VERSION,
             "api-version=2024-04-01&x=1",
             &good,
             "`x` is no parameter",
-        ),
-        ("PUT", version, api, &Value::Null, "the body"),
-        (
-            "PUT",
-            version,
-            api,
-            &json!({}),
-            "\"properties\" is a required property",
-        ),
-        (
-            "PUT",
-            version,
-            api,
-            &json!({ "properties": { "modeluri": "x" } }),
-            "'modeluri' was unexpected",
-        ),
-        (
-            "PUT",
-            version,
-            api,
-            &json!({ "properties": { "tags": { "a": 1 } } }),
-            "is not valid under any of the schemas listed in the 'anyOf' keyword at `/properties/tags`",
-        ),
-        (
-            "PUT",
-            version,
-            api,
-            &json!({ "properties": { "provisioningState": "Succeeded" } }),
-            "at `/properties/provisioningState`",
-        ),
-        (
-            "PUT",
-            version,
-            api,
-            &json!({ "id": "x", "properties": {} }),
-            "at `/id`",
-        ),
-        (
-            "PUT",
-            "/data/d/versions/1",
-            api,
-            &json!({ "properties": { "dataType": "folder", "dataUri": "x" } }),
-            "\"folder\" is not one of",
-        ),
-        (
-            "PUT",
-            "/data/d/versions/1",
-            api,
-            &json!({ "properties": { "dataType": "uri_folder" } }),
-            "\"dataUri\" is a required property",
         ),
         (
             "GET",
             "/models",
             "api-version=2024-04-01&listViewType=Some",
-            &Value::Null,
+            &none,
             "`listViewType`",
         ),
-        ("GET", "/models", api, &good, "a body where there is none"),
+        ("GET", "/models", API, &good, "a body where there is none"),
+    ] {
+        refused(method, path, query, body, reason);
+    }
+}
+
+#[test]
+fn requests_with_wrong_bodies_are_refused() {
+    let data = "/data/d/versions/1";
+    for (path, body, reason) in [
+        (VERSION, Value::Null, "the body"),
+        (VERSION, json!({}), "\"properties\" is a required property"),
         (
-            "POST",
-            &format!("{version}/publish"),
-            api,
-            &json!({ "registry": "r" }),
-            "'registry' was unexpected",
+            VERSION,
+            json!({ "properties": { "modeluri": "x" } }),
+            "'modeluri' was unexpected",
+        ),
+        (
+            VERSION,
+            json!({ "properties": { "tags": { "a": 1 } } }),
+            "at `/properties/tags`",
+        ),
+        (
+            VERSION,
+            json!({ "properties": { "provisioningState": "Succeeded" } }),
+            "at `/properties/provisioningState`",
+        ),
+        (VERSION, json!({ "id": "x", "properties": {} }), "at `/id`"),
+        (
+            data,
+            json!({ "properties": { "dataType": "folder", "dataUri": "x" } }),
+            "\"folder\" is not one of",
+        ),
+        (
+            data,
+            json!({ "properties": { "dataType": "uri_folder" } }),
+            "\"dataUri\" is a required property",
         ),
     ] {
-        let refused = check(method, path, query, body).unwrap_err();
-        assert!(
-            refused.contains(reason),
-            "{method} {path}?{query} {body}: {refused}"
-        );
+        refused("PUT", path, API, &body, reason);
     }
+    let publish = format!("{VERSION}/publish");
+    let body = json!({ "registry": "r" });
+    refused("POST", &publish, API, &body, "'registry' was unexpected");
 }
 
 #[test]

@@ -137,28 +137,33 @@ async fn a_pointer_that_somebody_else_moves_meanwhile_is_noticed() {
     arm.finish();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_others_registered_is_swept_and_described_and_never_taken_for_ours() {
-    let arm = Arm::start();
-    let adapter = arm.adapter("workspace");
+/// Versions that others registered, one with the job that made it.
+fn theirs(arm: &Arm) {
     arm.blobs.write(CONTAINER, "runs/x/model.pkl", b"theirs");
     arm.blobs.write(CONTAINER, "runs/xy", b"not part of it");
     let job = json!({ "jobName": "job-1", "tags": { "team": "retail" } });
     register(
-        &arm,
+        arm,
         "models/retail-model-churn/versions/1.0.0",
         "runs/x/",
         &job,
     );
-    register(&arm, "models/other/versions/7", "runs/none", &json!({}));
+    register(arm, "models/other/versions/7", "runs/none", &json!({}));
     let elsewhere = json!({ "modelUri": "azureml://jobs/j/outputs/o/paths/m" });
-    register(&arm, "models/other/versions/8", "", &elsewhere);
+    register(arm, "models/other/versions/8", "", &elsewhere);
     arm.state().settings.jobs.insert("job-1".to_owned(), json!({
         "jobType": "Command", "command": "python train.py", "status": "Completed",
         "codeId": "azureml:code:1", "environmentId": "azureml:env:3",
         "inputs": { "train": { "jobInputType": "uri_folder", "uri": "azureml:penguins:2" }, "rate": { "jobInputType": "literal", "value": "0.1" } },
         "properties": { "azureml.git.commit": "0123", "mlflow.source.git.repoURL": "https://example.org/r", "secretish": "x" },
     }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_registered_is_swept_and_described_and_never_taken_for_ours() {
+    let arm = Arm::start();
+    let adapter = arm.adapter("workspace");
+    theirs(&arm);
     let churn = version("retail/model/churn@1.0.0");
     assert_eq!(adapter.stat(Locator::Version(&churn)).await.unwrap(), None);
     assert_eq!(listed(&adapter).await, Vec::<String>::new());
