@@ -182,8 +182,11 @@ impl<S: Store> OciAdapter<S> {
             let Ok(blob) = descriptor.blob() else {
                 continue;
             };
+            let is_known = |known: &Referrer| known.manifest == blob.sha256;
             let kind = descriptor.artifact_type.unwrap_or_default();
-            if artifact_type.is_none_or(|wanted| wanted == kind) {
+            // Some registries list a manifest as often as it was written.
+            let is_wanted = artifact_type.is_none_or(|wanted| wanted == kind);
+            if is_wanted && !referrers.iter().any(is_known) {
                 referrers.push(Referrer {
                     artifact_type: kind,
                     manifest: blob.sha256,
