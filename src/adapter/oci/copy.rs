@@ -48,6 +48,7 @@ pub(super) async fn copy<S: Store>(
     }
     holds(adapter, record, from, source, tag).await?;
     let (repository, _) = place(adapter, "copy", &record.version)?;
+    let packed = packed(adapter, "copy", record)?;
     if repository != source {
         let blobs: std::collections::BTreeSet<Blob> =
             record.files.records().iter().map(blob_of).collect();
@@ -65,8 +66,13 @@ pub(super) async fn copy<S: Store>(
             .buffer_unordered(MOUNTS_AT_ONCE)
             .try_collect::<()>()
             .await?;
+        for config in &packed.configs {
+            // The same version has the same configuration. Where it has not, it is short and travels.
+            store
+                .mount("copy", repository, Blob::of(config), source)
+                .await?;
+        }
     }
-    let packed = packed(adapter, "copy", record)?;
     finish(adapter, "copy", record, &packed).await
 }
 

@@ -20,6 +20,16 @@ pub(super) fn version_of(tag: &str) -> Option<Version> {
     tag.replacen('_', "+", 1).parse().ok()
 }
 
+/// Whether a text is a tag: letters, digits, `_`, and after the first `.` and `-` too (distribution specification 1.1, "Pulling
+/// manifests").
+pub(super) fn is_tag(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let mut bytes = text.bytes();
+    text.len() <= MAX_TAG_BYTES
+        && bytes.next().is_some_and(is_word)
+        && bytes.all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'))
+}
+
 /// Whether a text is the name of a repository: parts of lowercase letters and digits, between them `.`, `_`, `__` or hyphens
 /// (distribution specification 1.1, "Pulling manifests").
 pub(super) fn is_repository(name: &str) -> bool {
@@ -63,6 +73,26 @@ mod tests {
         }
         let long: Version = format!("1.0.0-{}", "a".repeat(123)).parse().unwrap();
         assert_eq!(tag_of(&long), None);
+    }
+
+    #[test]
+    fn a_tag_leads_nowhere_else() {
+        for tag in ["1.0.0_x", "_", "current", "sha256-0", &"a".repeat(128)] {
+            assert!(is_tag(tag), "{tag}");
+        }
+        for tag in [
+            "",
+            ".a",
+            "-a",
+            "a/b",
+            "../x",
+            "a?b",
+            "a b",
+            "é",
+            &"a".repeat(129),
+        ] {
+            assert!(!is_tag(tag), "{tag}");
+        }
     }
 
     #[test]

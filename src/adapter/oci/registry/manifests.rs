@@ -1,9 +1,7 @@
-//! Manifests, tags, the list of repositories, and what the registry says of itself.
-
-use std::collections::BTreeMap;
+//! Manifests, tags, and the list of repositories.
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, LINK, SERVER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, LINK};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 
@@ -13,10 +11,9 @@ use crate::adapter::oci::registry::answer::no_answer;
 use crate::adapter::oci::registry::body_of;
 use crate::adapter::oci::registry::client::{Call, Connection, pull, push};
 use crate::adapter::oci::store::Reference;
-use crate::adapter::{AdapterErrorKind, Permission, Probe, Result};
+use crate::adapter::{AdapterErrorKind, Result};
 use crate::model::digest::Sha256;
 use crate::net::http;
-use crate::redact::printable;
 
 /// How many names a page has, and how many pages there may be.
 const PAGE: &str = "1000";
@@ -263,92 +260,4 @@ pub(super) async fn referrers(
         media_type: media::INDEX.to_owned(),
         bytes,
     }))
-}
-
-/// What the registry says of itself. `repository` need not be there.
-pub(super) async fn probe(connection: &Connection, repository: &str) -> Result<Probe> {
-    let call = Call {
-        operation: "probe",
-        what: "asking for the version of the API",
-        scopes: &[],
-    };
-    let url = connection.url("");
-    let response = connection
-        .send(&call, |client| client.get(url.clone()))
-        .await?;
-    if response.status() != StatusCode::OK {
-        return Err(connection.refused(&call, response).await);
-    }
-    let mut probe = Probe {
-        server: text(response.headers(), &SERVER),
-        clock: clock(response.headers()),
-        permissions: BTreeMap::new(),
-        limits: vec![
-            "tags can be moved by whoever may write, and there is no condition on them: they are looked at before and after each write, every version is read back, and `promote scan` finds what changed later".to_owned(),
-        ],
-    };
-    let mut allow = |name: &str, permission| probe.permissions.insert(name.to_owned(), permission);
-    allow(
-        "read",
-        permission(tags(connection, "probe", repository).await)?,
-    );
-    // Only an upload would show it.
-    allow("write", Permission::Unknown);
-    let listed = permission(catalog(connection, "probe").await)?;
-    allow("list repositories", listed);
-    if listed == Permission::Refused {
-        probe.limits.push(
-            "repositories are not listed: `promote scan` sees only artifacts that are named"
-                .to_owned(),
-        );
-    }
-    let referrers = referrers(connection, "probe", repository, Sha256::of(b"")).await;
-    if permission(referrers.map(|found| found.is_some()).and_then(|is_there| {
-        if is_there {
-            Ok(())
-        } else {
-            Err(no_referrers(connection))
-        }
-    }))? == Permission::Refused
-    {
-        probe.limits.push(
-            "what refers to a manifest is not listed by the registry: it is kept under the tag `sha256-…` instead".to_owned(),
-        );
-    }
-    Ok(probe)
-}
-
-fn no_referrers(connection: &Connection) -> crate::adapter::AdapterError {
-    let reporter = connection.reporter();
-    reporter.error(AdapterErrorKind::Unsupported, "probe", "no referrers")
-}
-
-/// What an answer says of being allowed; errors that say nothing of it remain.
-fn permission<T>(result: Result<T>) -> Result<Permission> {
-    match result {
-        Ok(_) => Ok(Permission::Granted),
-        Err(error)
-            if matches!(
-                error.kind,
-                AdapterErrorKind::PermissionDenied
-                    | AdapterErrorKind::Unsupported
-                    | AdapterErrorKind::NotFound
-            ) =>
-        {
-            Ok(Permission::Refused)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(printable(&value.chars().take(100).collect::<String>()))
-}
-
-/// The server's time (RFC 9110, 5.6.7).
-fn clock(headers: &HeaderMap) -> Option<jiff::Timestamp> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    let zoned = jiff::fmt::rfc2822::parse(date).ok()?;
-    Some(zoned.timestamp())
 }

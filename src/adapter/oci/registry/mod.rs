@@ -6,6 +6,7 @@ mod blobs;
 mod challenge;
 mod client;
 mod manifests;
+mod probe;
 mod upload;
 
 use bytes::Bytes;
@@ -112,6 +113,8 @@ impl Store for Registry {
 
     async fn tags(&self, operation: &'static str, repository: &str) -> Result<Vec<String>> {
         let mut tags = manifests::tags(&self.connection, operation, repository).await?;
+        // Others would lead to another place of the API.
+        tags.retain(|tag| names::is_tag(tag));
         tags.sort();
         tags.dedup();
         Ok(tags)
@@ -219,7 +222,7 @@ impl Store for Registry {
     }
 
     async fn probe(&self) -> Result<Probe> {
-        manifests::probe(&self.connection, &format!("{}promote-probe", self.prefix)).await
+        probe::probe(&self.connection, &format!("{}promote-probe", self.prefix)).await
     }
 }
 

@@ -65,7 +65,10 @@ impl Fake {
                     if request.method == "HEAD" {
                         answered.body.clear();
                     }
-                    write_answer(&stream, &answered, request.method == "HEAD");
+                    // A status of 0 is a line that is cut.
+                    if answered.status != 0 {
+                        write_answer(&stream, &answered, request.method == "HEAD");
+                    }
                 });
             }
         });

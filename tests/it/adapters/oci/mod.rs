@@ -2,6 +2,7 @@
 
 mod conformance;
 mod fake;
+mod faults;
 mod foreign;
 mod hostile;
 mod support;
