@@ -1,5 +1,6 @@
 //! Entries as the ledger keeps them: an in-toto statement in a DSSE envelope, one line of JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -144,15 +145,21 @@ pub fn open(line: &[u8], engines: &[TrustedEngine]) -> Result<Entry, RecordError
 /// When it has another shape.
 pub fn peek(line: &[u8]) -> Result<Entry, RecordError> {
     #[derive(Deserialize)]
-    struct Envelope {
-        payload: String,
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        payload: Cow<'a, str>,
+    }
+    /// A [`Predicate`] without the summary, which follows from the entry.
+    #[derive(Deserialize)]
+    struct Looked {
+        entry: Entry,
     }
     use base64::Engine as _;
-    let envelope: Envelope = serde_json::from_slice(line).map_err(RecordError::Shape)?;
+    let envelope: Envelope<'_> = serde_json::from_slice(line).map_err(RecordError::Shape)?;
     let body = base64::engine::general_purpose::STANDARD
-        .decode(envelope.payload)
+        .decode(envelope.payload.as_bytes())
         .map_err(|_| RecordError::Type("payload"))?;
-    let read: Statement<Predicate> = serde_json::from_slice(&body).map_err(RecordError::Shape)?;
+    let read: Statement<Looked> = serde_json::from_slice(&body).map_err(RecordError::Shape)?;
     Ok(read.predicate.entry)
 }
 
