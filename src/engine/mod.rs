@@ -18,6 +18,7 @@ pub mod holdings;
 pub mod inbox;
 pub mod inbox_history;
 pub mod incident;
+pub mod kept_files;
 pub mod memory;
 pub mod observe;
 mod parse_cache;

@@ -21,7 +21,7 @@ use crate::engine::world::{
     MAX_FILE_BYTES, World, governed_entries, manifests_in_force, targets, wanted,
 };
 use crate::gate::evidence::InboxFacts;
-use crate::git::snapshot::Snapshot;
+use crate::git::snapshot::{Entry, Snapshot};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{
     Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
@@ -426,19 +426,20 @@ impl Engine {
         &self,
         snapshot: &Snapshot,
     ) -> Result<BTreeMap<TreePath, Sha256>, EngineError> {
-        let mut files = BTreeMap::new();
-        for entry in governed_entries(snapshot)?
-            .into_iter()
+        let entries = governed_entries(snapshot)?;
+        let governed: Vec<&Entry> = entries
+            .iter()
             .filter(|entry| entry.kind.is_file() && is_governed(&entry.path))
-        {
-            if let (Ok(path), Some(bytes)) = (
-                entry.path.parse(),
-                snapshot.read(&entry.path, MAX_FILE_BYTES)?,
-            ) {
-                files.insert(path, Sha256::of(&bytes));
-            }
-        }
-        Ok(files)
+            .collect();
+        let bytes = snapshot
+            .repository()
+            .read_files(&governed, MAX_FILE_BYTES)?;
+        let files = governed.into_iter().zip(bytes);
+        let hashed = files.filter_map(|(entry, bytes)| {
+            let path = entry.path.parse().ok()?;
+            Some((path, Sha256::of(&bytes)))
+        });
+        Ok(hashed.collect())
     }
 
     /// Reads the trust files of a commit; a problem when they are missing or not valid.

@@ -5,29 +5,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::engine::error::EngineError;
+use crate::engine::kept_files::{KEEP_FROM, load, store};
 use crate::engine::world::MAX_FILE_BYTES;
-use crate::fs::kept;
 use crate::git::Oid;
 use crate::git::snapshot::{Entry, Snapshot};
-use crate::manifest::kept::{KeptVersion, decode, encode, is_kept};
+use crate::manifest::kept::{KeptVersions, is_kept};
 use crate::manifest::layout::{classify, explain_unexpected};
 use crate::manifest::parsed::{ParsedFile, parse_file};
 use crate::model::digest::Sha256;
 use crate::model::event::Adoption;
-
-/// How many files may be new without being kept: they are read again in less time than a large file is written.
-const KEEP_FROM: usize = 256;
-/// The largest file that is kept, in bytes: some 300,000 versions.
-const MAX_KEPT_BYTES: usize = 512 << 20;
 
 /// The newest file of each path that was parsed, with the name that Git has for its bytes, so that what did not change is
 /// not parsed again.
 #[derive(Debug, Default)]
 pub struct ParseCache {
     files: BTreeMap<String, (Oid, Option<Arc<ParsedFile>>)>,
+    /// What was kept on the machine, until the first look is over.
+    kept: KeptVersions,
     /// How many were parsed that are not kept on the machine.
     new: usize,
     /// The adoption that files were held against last: its commit and its index.
@@ -35,18 +32,11 @@ pub struct ParseCache {
 }
 
 impl ParseCache {
-    /// What was kept on this machine; nothing when that is damaged, or somebody else could have written it.
+    /// A cache that knows what was kept on this machine.
     #[must_use]
     pub fn load(path: &Path) -> Self {
-        let kept = kept::load(path, MAX_KEPT_BYTES).ok().flatten();
-        let versions = kept.as_deref().and_then(kept::open).map(decode);
-        let file = |version: KeptVersion| {
-            let oid = Oid::from_str(&version.oid).ok()?;
-            Some((version.path, (oid, Some(Arc::new(version.file)))))
-        };
-        let versions = versions.into_iter().flatten();
         Self {
-            files: versions.filter_map(file).collect(),
+            kept: load(path),
             ..Self::default()
         }
     }
@@ -69,12 +59,13 @@ impl ParseCache {
         Ok(())
     }
 
-    /// Keeps the files of versions that a snapshot has, if enough of them are new. That they cannot be kept stops nobody.
+    /// Keeps the files of versions that a snapshot has, if enough of them are new, and forgets what was kept before.
     ///
     /// # Errors
     ///
     /// When the snapshot cannot be listed.
     pub fn keep(&mut self, path: &Path, head: &Snapshot) -> Result<(), EngineError> {
+        self.kept = KeptVersions::default();
         if self.new >= KEEP_FROM {
             self.new = 0;
             self.write(path, head)?;
@@ -87,11 +78,7 @@ impl ParseCache {
             let file = self.known(entry)?.as_deref()?;
             Some((entry.path.as_str(), entry.oid.to_string(), file))
         });
-        let bytes = kept::seal(&encode(&files.collect::<Vec<_>>()));
-        if let Err(error) = kept::keep(path, &bytes, MAX_KEPT_BYTES) {
-            let path = path.display();
-            tracing::debug!(%path, %error, "what versions say is not kept");
-        }
+        store(path, &files.collect::<Vec<_>>());
         Ok(())
     }
 
@@ -106,16 +93,25 @@ impl ParseCache {
         entries: impl Iterator<Item = &'a Entry> + Clone,
     ) -> Result<Vec<(&'a str, Arc<ParsedFile>)>, EngineError> {
         let is_new = |entry: &&Entry| entry.kind.is_file() && self.known(entry).is_none();
-        let (mut opaque, mut fresh) = (Vec::new(), Vec::new());
-        for entry in entries.clone().filter(is_new) {
+        let new: Vec<&Entry> = entries.clone().filter(is_new).collect();
+        let named = |entry: &&Entry| match self.kept.is_empty() {
+            true => None,
+            false => self.kept.named(&entry.path, &entry.oid.to_string()),
+        };
+        let kept: Vec<_> = new.par_iter().map(named).collect();
+        let (mut opaque, mut fresh, mut files) = (Vec::new(), Vec::new(), Vec::new());
+        for (entry, kept) in new.into_iter().zip(kept) {
+            if let Some(file) = kept {
+                files.push((entry, Some(Arc::new(file))));
+                continue;
+            }
             match classify(&entry.path) {
                 Some(place) if !place.is_opaque() => fresh.push(entry),
                 None if explain_unexpected(&entry.path).is_none() => {}
                 Some(_) | None => opaque.push(entry),
             }
         }
-        let oids: Vec<_> = fresh.iter().map(|entry| entry.oid).collect();
-        let bytes = snapshot.repository().read_blobs(&oids, MAX_FILE_BYTES)?;
+        let bytes = snapshot.repository().read_files(&fresh, MAX_FILE_BYTES)?;
         let nothing = opaque.into_iter().map(|entry| (entry, Vec::new()));
         let parsed: Vec<_> = fresh
             .into_iter()
@@ -123,14 +119,18 @@ impl ParseCache {
             .chain(nothing)
             .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|(entry, bytes)| {
-                let file = parse_file(&entry.path, &bytes).map(Arc::new);
-                (entry.path.clone(), (entry.oid, file))
-            })
+            .map(|(entry, bytes)| (entry, parse_file(&entry.path, &bytes).map(Arc::new)))
             .collect();
-        let new = parsed.iter().filter_map(|(_, (_, file))| file.as_deref());
+        let new = parsed.iter().filter_map(|(_, file)| file.as_deref());
         self.new += new.filter(|file| is_kept(file)).count();
-        self.files.extend(parsed);
+        files.extend(parsed);
+        let files = files.into_iter();
+        let files = files.map(|(entry, file)| (entry.path.clone(), (entry.oid, file)));
+        match self.files.is_empty() {
+            // All at once is faster.
+            true => self.files = files.collect(),
+            false => self.files.extend(files),
+        }
         let found = entries.filter_map(|entry| {
             let file = self.known(entry)?.clone()?;
             Some((entry.path.as_str(), file))
@@ -152,7 +152,9 @@ mod tests {
 
     use super::*;
     use crate::engine::Engine;
+    use crate::engine::kept_files::MAX_KEPT_BYTES;
     use crate::engine::testing::{Made, TestOrganisation};
+    use crate::fs::kept;
     use crate::model::artifact::VersionId;
 
     const VERSION: &str = "wildlife/model/penguin-species@1.0.0";
@@ -162,6 +164,18 @@ mod tests {
         let id: VersionId = VERSION.parse().unwrap();
         let spec = &world.manifests.versions[&id].document.value.spec;
         spec.metrics[&"accuracy".parse().unwrap()]
+    }
+
+    /// What is kept with another accuracy, and that.
+    fn forge(kept: &[u8], right: f64) -> (Vec<u8>, f64) {
+        let said = format!("\"accuracy\":{right}");
+        let mut starts = kept.windows(said.len());
+        let start = starts.position(|bytes| bytes == said.as_bytes()).unwrap();
+        let last = start + said.len() - 1;
+        let mut forged = kept.to_vec();
+        forged[last] = if kept[last] == b'1' { b'2' } else { b'1' };
+        let number = std::str::from_utf8(&forged[start + 11..=last]).unwrap();
+        (forged.clone(), number.parse().unwrap())
     }
 
     #[test]
@@ -177,12 +191,11 @@ mod tests {
         assert_eq!(accuracy(organisation.observer()), right);
 
         let bytes = std::fs::read(&path).unwrap();
-        let lines = std::str::from_utf8(kept::open(&bytes).unwrap()).unwrap();
-        let said = format!("\"accuracy\":{right}");
-        assert!(lines.contains(&said), "{lines}");
-        let forged = kept::seal(lines.replace(&said, "\"accuracy\":0.123").as_bytes());
+        let (forged, wrong) = forge(kept::open(&bytes).unwrap(), right);
+        assert_ne!(wrong, right);
+        let forged = kept::seal(&forged);
         std::fs::write(&path, &forged).unwrap();
-        assert_eq!(accuracy(organisation.observer()), 0.123);
+        assert_eq!(accuracy(organisation.observer()), wrong);
         assert_eq!(
             accuracy(organisation.observer().verifying_everything()),
             right
@@ -216,13 +229,16 @@ mod tests {
         let path = engine.versions_path().unwrap();
         let head = engine.observe().unwrap().head;
         engine.cache.write(&path, &head).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        let lines = std::str::from_utf8(kept::open(&bytes).unwrap()).unwrap();
         let right = accuracy(organisation.observer());
-        let stale = lines.replace(&format!("\"accuracy\":{right}"), "\"accuracy\":0.123");
-        let other = stale.replace("\"oid\":\"", "\"oid\":\"0");
-        let other = other.replace("0\"oid", "oid");
-        kept::keep(&path, &kept::seal(other.as_bytes()), MAX_KEPT_BYTES).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let (mut other, _) = forge(kept::open(&bytes).unwrap(), right);
+        let head = engine.observe().unwrap().head;
+        let name = head.oid("models/wildlife/penguin-species/1.0.0.yaml");
+        let name = name.unwrap().unwrap().to_string();
+        let mut names = other.windows(name.len());
+        let start = names.position(|bytes| bytes == name.as_bytes()).unwrap();
+        other[start] ^= 1;
+        kept::keep(&path, &kept::seal(&other), MAX_KEPT_BYTES).unwrap();
         assert_eq!(accuracy(organisation.observer()), right);
     }
 }

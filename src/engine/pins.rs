@@ -37,8 +37,7 @@ pub(crate) fn check_all(
         .iter()
         .filter(|entry| entry.kind.is_file() && pins.contains_key(entry.path.as_str()))
         .collect();
-    let oids: Vec<_> = pinned.iter().map(|entry| entry.oid).collect();
-    let bytes = adopted.repository().read_blobs(&oids, MAX_FILE_BYTES)?;
+    let bytes = adopted.repository().read_files(&pinned, MAX_FILE_BYTES)?;
     let found: BTreeMap<&str, Sha256> = pinned
         .iter()
         .zip(&bytes)

@@ -137,21 +137,35 @@ pub fn read_bounded(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 ///
 /// As [`read_bounded`].
 pub fn read_file_bounded(file: &File, limit: usize) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    let size = file.metadata()?.len();
-    let too_large = || {
-        let message = format!("it is larger than {limit} bytes");
-        io::Error::new(io::ErrorKind::FileTooLarge, message)
-    };
-    if size > limit {
-        return Err(too_large());
+    let size = check_size(file, limit)?;
+    let mut bytes = Vec::with_capacity(size);
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes)?;
+    match bytes.len() > limit {
+        true => Err(too_large(limit)),
+        false => Ok(bytes),
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
-        return Err(too_large());
-    }
-    Ok(bytes)
+}
+
+/// Whether [`read_bounded`] would read a file, which is opened and not read.
+///
+/// # Errors
+///
+/// As [`read_bounded`].
+pub fn check_bounded(path: &Path, limit: usize) -> io::Result<()> {
+    check_size(&beneath::open_file(path)?, limit).map(|_| ())
+}
+
+/// The size of a file, if that is at most `limit`.
+fn check_size(file: &File, limit: usize) -> io::Result<usize> {
+    let size = usize::try_from(file.metadata()?.len()).ok();
+    let size = size.filter(|size| *size <= limit);
+    size.ok_or_else(|| too_large(limit))
+}
+
+fn too_large(limit: usize) -> io::Error {
+    let message = format!("it is larger than {limit} bytes");
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
 }
 
 /// Whether a file belongs to this user and nobody else may write it.
@@ -236,13 +250,31 @@ pub fn exists(path: &Path) -> bool {
 ///
 /// When the folder cannot be read or holds more.
 pub fn read_dir_names(path: &Path, limit: usize) -> io::Result<Vec<String>> {
+    let names = read_dir_kinds(path, limit)?;
+    Ok(names.into_iter().map(|(name, _)| name).collect())
+}
+
+/// As [`read_dir_names`], each with whether it is a folder, or a link to one.
+///
+/// # Errors
+///
+/// As [`read_dir_names`].
+pub fn read_dir_kinds(path: &Path, limit: usize) -> io::Result<Vec<(String, bool)>> {
     let mut names = Vec::new();
     for (index, entry) in std::fs::read_dir(path)?.enumerate() {
         if index >= limit {
             let message = format!("it holds more than {limit} names");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
-        names.extend(entry?.file_name().into_string().ok());
+        let entry = entry?;
+        // What the folder itself says costs no look at the file.
+        let is_folder = match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+            Ok(kind) => kind.is_dir(),
+            Err(_) => false,
+        };
+        let name = entry.file_name().into_string().ok();
+        names.extend(name.map(|name| (name, is_folder)));
     }
     names.sort_unstable();
     Ok(names)

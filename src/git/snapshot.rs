@@ -105,18 +105,18 @@ impl Repository {
         })
     }
 
-    /// The bytes of many files by their names, each with at most `limit`, in the order of `files`. Read on all processors.
+    /// The bytes of many files that were listed, each with at most `limit`, in the order of `files`. Read on all processors.
     ///
     /// # Errors
     ///
-    /// As [`Repository::read_blob`], for the first file that fails.
-    pub fn read_blobs(&self, files: &[Oid], limit: usize) -> Result<Vec<Vec<u8>>, GitError> {
+    /// As [`Repository::read_blob`], for a file that fails.
+    pub fn read_files(&self, files: &[&Entry], limit: usize) -> Result<Vec<Vec<u8>>, GitError> {
         let path = self.git_directory();
-        let read = |chunk: &[Oid]| {
+        let read = |chunk: &[&Entry]| {
             // A handle of its own: one handle does one thing at a time.
             let objects =
                 git2::Repository::open(path).map_err(|error| GitError::open(path, &error))?;
-            let one = |oid: &Oid| read_blob(&objects, self.name(), &oid.to_string(), *oid, limit);
+            let one = |file: &&Entry| read_blob(&objects, self.name(), &file.path, file.oid, limit);
             chunk.iter().map(one).collect::<Result<Vec<_>, _>>()
         };
         let chunks: Vec<_> = files
@@ -134,6 +134,16 @@ impl Repository {
     pub fn read_blob(&self, oid: Oid, limit: usize) -> Result<Vec<u8>, GitError> {
         read_blob(&self.objects(), self.name(), &oid.to_string(), oid, limit)
     }
+}
+
+/// The name that Git has for the bytes of a file.
+///
+/// # Errors
+///
+/// When there are more than Git can name.
+pub fn name_of_bytes(bytes: &[u8]) -> Result<Oid, GitError> {
+    Oid::hash_object(ObjectType::Blob, bytes)
+        .map_err(GitError::objects("a file", "naming its bytes"))
 }
 
 impl Snapshot {

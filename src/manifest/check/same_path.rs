@@ -39,24 +39,27 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
 /// The trust root and its index are those of this topology, not of another one.
 fn trust(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let name = &facts.repository.topology.value.metadata.name;
-    let root = &facts.repository.trust_root;
-    let index = facts.repository.trust_index.as_ref();
-    let names = [
-        Some((&root.value.metadata.name, root.at("/metadata/name"))),
-        index.map(|index| (&index.value.metadata.name, index.at("/metadata/name"))),
-    ];
-    let report = |(said, loc): (&TopologyName, Loc)| {
+    let report = |said: &TopologyName, loc: Loc| {
         let message =
             format!("this is for the topology `{said}`, and promote.yaml describes `{name}`");
         Diagnostic::error("other-topology", loc, message)
             .hint(format!("write `{name}`, and have it signed again"))
     };
-    names
-        .into_iter()
-        .flatten()
-        .filter(|(said, _)| *said != name)
-        .map(report)
-        .collect()
+    let mut found = Vec::new();
+    let root = &facts.repository.trust_root;
+    if root.value.metadata.name != *name {
+        found.push(report(&root.value.metadata.name, root.at("/metadata/name")));
+    }
+    // Only then is it found out where the name stands: an index has a line for each governed file.
+    if let Some(index) = &facts.repository.trust_index
+        && index.value.metadata.name != *name
+    {
+        found.push(report(
+            &index.value.metadata.name,
+            index.at("/metadata/name"),
+        ));
+    }
+    found
 }
 
 fn artifacts(facts: &Facts<'_>) -> Vec<Diagnostic> {
