@@ -13,6 +13,7 @@ use crate::manifest::parsed::parse_manifest;
 use crate::manifest::repository::Repository;
 use crate::model::digest::{Sha256, TreePath};
 use crate::model::event::Adoption;
+use crate::model::id::DatasetName;
 
 impl Engine {
     /// Raises the label of each dataset to all that it ever was while it was adopted. The last of `adoptions` is the one
@@ -23,39 +24,59 @@ impl Engine {
     /// When what was adopted before cannot be read.
     pub(crate) fn raise_labels(
         &self,
-        manifests: &mut Repository,
+        manifests: &mut Arc<Repository>,
         adoptions: &[(u64, Adoption)],
     ) -> Result<(), EngineError> {
-        let Some(((_, current), before)) = adoptions.split_last() else {
-            return Ok(());
-        };
-        for (name, document) in &mut manifests.datasets {
-            let path = path_of(&Place::Dataset(name.clone()));
-            let Ok(tree_path) = path.parse::<TreePath>() else {
-                continue;
-            };
-            let now = current.files.get(&tree_path);
-            let mut others: BTreeMap<Sha256, (u64, &Adoption)> = BTreeMap::new();
-            for (index, adoption) in before {
-                if let Some(pin) = adoption.files.get(&tree_path)
-                    && Some(pin) != now
-                {
-                    others.entry(*pin).or_insert((*index, adoption));
-                }
+        let mut raised = Vec::new();
+        for (name, document) in &manifests.datasets {
+            let spec = self.raised(name, &document.value.spec, adoptions)?;
+            if spec != document.value.spec {
+                raised.push((name.clone(), spec));
             }
-            for (pin, adoption) in others {
-                let bytes = self.adopted_bytes(adoption, &path, pin)?;
-                let place = Place::Dataset(name.clone());
-                let earlier = parse_manifest::<Dataset>(&place, &path, &bytes);
-                let earlier = earlier.map_err(EngineError::Invalid)?;
-                let mut spec = document.value.spec.clone();
-                raise(&mut spec, &earlier.value.spec);
-                if spec != document.value.spec {
-                    Arc::make_mut(document).value.spec = spec;
-                }
+        }
+        if raised.is_empty() {
+            return Ok(());
+        }
+        let manifests = Arc::make_mut(manifests);
+        for (name, spec) in raised {
+            if let Some(document) = manifests.datasets.get_mut(&name) {
+                Arc::make_mut(document).value.spec = spec;
             }
         }
         Ok(())
+    }
+
+    /// What a dataset is as of the last of some adoptions, raised to all that it was in those before.
+    fn raised(
+        &self,
+        name: &DatasetName,
+        spec: &DatasetSpec,
+        adoptions: &[(u64, Adoption)],
+    ) -> Result<DatasetSpec, EngineError> {
+        let mut spec = spec.clone();
+        let place = Place::Dataset(name.clone());
+        let path = path_of(&place);
+        let (Some(((_, current), before)), Ok(tree_path)) =
+            (adoptions.split_last(), path.parse::<TreePath>())
+        else {
+            return Ok(spec);
+        };
+        let now = current.files.get(&tree_path);
+        let mut others: BTreeMap<Sha256, (u64, &Adoption)> = BTreeMap::new();
+        for (index, adoption) in before {
+            if let Some(pin) = adoption.files.get(&tree_path)
+                && Some(pin) != now
+            {
+                others.entry(*pin).or_insert((*index, adoption));
+            }
+        }
+        for (pin, adoption) in others {
+            let bytes = self.adopted_bytes(adoption, &path, pin)?;
+            let earlier = parse_manifest::<Dataset>(&place, &path, &bytes);
+            let earlier = earlier.map_err(EngineError::Invalid)?;
+            raise(&mut spec, &earlier.value.spec);
+        }
+        Ok(spec)
     }
 }
 

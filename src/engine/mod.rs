@@ -15,10 +15,12 @@ pub mod execute;
 mod fresh;
 pub mod heads;
 pub mod holdings;
+pub mod in_force;
 pub mod inbox;
 pub mod inbox_history;
 pub mod incident;
 pub mod kept_files;
+mod known;
 pub mod memory;
 pub mod observe;
 mod parse_cache;
@@ -59,10 +61,11 @@ use crate::engine::parse_cache::ParseCache;
 use crate::engine::record::TrustedEngine;
 use crate::engine::requests::Requests;
 use crate::engine::world::World;
+use crate::git::Oid;
 use crate::git::branch::Branch;
 use crate::git::identity::Identity;
 use crate::git::repository::Repository;
-use crate::git::snapshot::Snapshot;
+use crate::git::snapshot::{EntryKind, Snapshot};
 use crate::ledger::signer::Signer;
 use crate::ledger::store::Store;
 use crate::ledger::store::branch::BranchStore;
@@ -184,6 +187,10 @@ pub struct Engine {
     start: Option<TrustRootSpec>,
     cache: ParseCache,
     opened: Mutex<Opened>,
+    /// What was known of versions at the look before.
+    known: Option<registrations::Before>,
+    /// The trust files that were read last, with the names of the folders that they are of.
+    trust_files: Option<(Vec<Option<(EntryKind, Oid)>>, Arc<observe::TrustFiles>)>,
     progress: Arc<dyn Progress>,
     watcher: Arc<dyn Watcher>,
     stop: Arc<AtomicBool>,
@@ -215,6 +222,8 @@ impl Engine {
             start: None,
             cache: ParseCache::default(),
             opened: Mutex::default(),
+            known: None,
+            trust_files: None,
             progress,
             watcher: Arc::new(Unwatched),
             stop: Arc::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::engine::in_force::manifests_in_force;
 use crate::engine::inbox::{
     self, Found, INBOX_BRANCH, MAX_STATEMENT_BYTES, MAX_STATEMENT_FILES, STATEMENTS_FOLDER,
 };
@@ -17,14 +18,13 @@ use crate::engine::registrations;
 use crate::engine::requests::Requests;
 use crate::engine::trust::{self, Candidate, Expiry, InForce, Signed, TrustProblem};
 use crate::engine::witness::{Notes, WITNESS_BRANCH};
-use crate::engine::world::{
-    MAX_FILE_BYTES, World, governed_entries, manifests_in_force, targets, wanted,
-};
+use crate::engine::world::{MAX_FILE_BYTES, World, governed_entries, targets, wanted};
 use crate::gate::evidence::InboxFacts;
 use crate::git::snapshot::{Entry, Snapshot};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{
-    Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed, path_of_principal_signature,
+    GOVERNED_PATHS, Place, TRUST_INDEX_PATH, TRUST_ROOT_PATH, is_governed,
+    path_of_principal_signature,
 };
 use crate::manifest::parsed::parse_manifest;
 use crate::manifest::release::ReleaseSpec;
@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// Takes statements and adopts governed files, as far as they may be, on top of the ledger as it was read.
-    fn sight(&self, branches: &Branches) -> Result<Sighting, EngineError> {
+    fn sight(&mut self, branches: &Branches) -> Result<Sighting, EngineError> {
         let head = &branches.main;
         let state = self.book()?.state().clone();
         self.check_history(state.commit.as_deref(), head)?;
@@ -146,15 +146,15 @@ impl Engine {
         self.raise_labels(&mut manifests, &pending.state().adoptions)?;
         let requests = self.requests(&head, &manifests, pending.state());
         let people = People::of(&root);
-        let manifest_hashes = registrations::manifest_hashes(&manifests);
+        let known = self.known.take();
         let registered = registrations::register(
             self.book()?,
-            &head,
+            (&head, &people),
             &mut manifests,
-            &manifest_hashes,
-            &people,
             &mut pending,
+            known,
         )?;
+        self.known = registered.known;
         ignored.extend(registered.refused);
         let order = manifests.topology.value.spec.environments.clone();
         let environments = EnvironmentOrder::new(order)
@@ -181,7 +181,7 @@ impl Engine {
             inbox: seen.inbox,
             cosigned,
             labels: registered.labels,
-            manifest_hashes,
+            manifest_hashes: registered.hashes,
             environments,
             requests,
             not_adopted: seen.not_adopted,
@@ -359,12 +359,12 @@ impl Engine {
 
     /// Judges the trust files of the head, and adopts them if they hold.
     fn adopt(
-        &self,
+        &mut self,
         pending: &mut Pending,
         (root, expiry): (&mut Option<Arc<TrustRootSpec>>, &mut Option<Expiry>),
         head: &Snapshot,
     ) -> Result<Vec<TrustProblem>, EngineError> {
-        let files = match self.read_trust_files(head)? {
+        let files = match self.trust_files_of(head)? {
             Ok(files) => files,
             Err(problem) => return Ok(vec![problem]),
         };
@@ -399,7 +399,7 @@ impl Engine {
             }
         }
         *expiry = Some(Expiry::of(&files.root.value.spec, &files.index.value.spec));
-        *root = Some(Arc::new(files.root.value.spec));
+        *root = Some(Arc::new(files.root.value.spec.clone()));
         Ok(Vec::new())
     }
 
@@ -440,6 +440,21 @@ impl Engine {
             Some((path, Sha256::of(&bytes)))
         });
         Ok(hashed.collect())
+    }
+
+    /// What [`Engine::read_trust_files`] says, read again only when something has changed.
+    fn trust_files_of(
+        &mut self,
+        head: &Snapshot,
+    ) -> Result<Result<Arc<TrustFiles>, TrustProblem>, EngineError> {
+        let names = GOVERNED_PATHS.iter().map(|path| head.entry(path));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        if let Some((_, known)) = self.trust_files.as_ref().filter(|(of, _)| *of == names) {
+            return Ok(Ok(Arc::clone(known)));
+        }
+        let read = self.read_trust_files(head)?.map(Arc::new);
+        self.trust_files = read.as_ref().ok().map(|files| (names, Arc::clone(files)));
+        Ok(read)
     }
 
     /// Reads the trust files of a commit; a problem when they are missing or not valid.

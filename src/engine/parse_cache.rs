@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::engine::error::EngineError;
+use crate::engine::in_force::Before;
 use crate::engine::kept_files::{KEEP_FROM, load, store};
 use crate::engine::world::MAX_FILE_BYTES;
 use crate::git::Oid;
@@ -27,6 +28,8 @@ pub struct ParseCache {
     kept: KeptVersions,
     /// How many were parsed that are not kept on the machine.
     new: usize,
+    /// What was in force at the look before.
+    pub(super) before: Option<Before>,
     /// The adoption that files were held against last: its commit and its index.
     held: Option<(String, Sha256)>,
 }
@@ -131,10 +134,12 @@ impl ParseCache {
             true => self.files = files.collect(),
             false => self.files.extend(files),
         }
-        let found = entries.filter_map(|entry| {
-            let file = self.known(entry)?.clone()?;
-            Some((entry.path.as_str(), file))
-        });
+        let found = entries
+            .filter(|entry| entry.kind.is_file())
+            .filter_map(|entry| {
+                let file = self.known(entry)?.clone()?;
+                Some((entry.path.as_str(), file))
+            });
         Ok(found.collect())
     }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
@@ -10,6 +11,8 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
 use crate::engine::fresh::{add_fresh, record_fresh};
+pub use crate::engine::known::{Before, Hashes};
+use crate::engine::known::{Reasons, hashes_of};
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
@@ -35,8 +38,12 @@ use crate::plan::state::State;
 pub struct Outcome {
     /// The label of every digest, known or new.
     pub labels: Labels,
+    /// The SHA-256 of each version's manifest.
+    pub hashes: Hashes,
     /// Versions that are passed over, and why.
     pub refused: Vec<Diagnostic>,
+    /// What is known now, for the next look.
+    pub known: Option<Before>,
 }
 
 /// What is known of one version, wherever from.
@@ -52,59 +59,77 @@ pub(super) struct Known<'a> {
 /// The first place in the order of registrations that new versions take; the ledger never gets that long.
 pub(super) const NEW: u64 = 1 << 62;
 
-/// The SHA-256 of each version's manifest.
-#[must_use]
-pub fn manifest_hashes(manifests: &Repository) -> BTreeMap<VersionId, Sha256> {
-    let hash = |(id, version): (&VersionId, &RegisteredVersion)| {
-        (
-            id.clone(),
-            Sha256::of(version.document.source.text.as_bytes()),
-        )
-    };
-    manifests.versions.par_iter().map(hash).collect()
-}
-
-/// Computes all labels, and adds an entry for every version that the ledger does not know yet. `hashes` are those of
-/// [`manifest_hashes`].
+/// Computes all labels, and adds an entry for every version that the ledger does not know yet. `before` is what was known at
+/// the last look: when nothing is other, it is the answer.
 ///
 /// # Errors
 ///
 /// When files or evidence cannot be read.
 pub fn register(
     book: &Book,
-    head: &Snapshot,
-    manifests: &mut Repository,
-    hashes: &BTreeMap<VersionId, Sha256>,
-    people: &People,
+    (head, people): (&Snapshot, &People),
+    manifests: &mut Arc<Repository>,
     pending: &mut Pending,
+    before: Option<Before>,
 ) -> Result<Outcome, EngineError> {
-    let refused = drop_changed(manifests, pending.state());
-    let manifests = &*manifests;
-    let mut known = known_versions(book, manifests, hashes, people, pending.state())?;
-    let fresh = add_fresh(head, manifests, hashes, people, pending.state(), &mut known)?;
-    let leave = Leave {
-        state: pending.state(),
-        people,
-        topology: &manifests.topology.value.spec,
-        now: pending.now(),
+    let reasons = Reasons::of(manifests, pending);
+    let before = match before {
+        Some(before) if before.reasons.as_ref() == Some(&reasons) => {
+            return Ok(before.again(manifests));
+        }
+        before => before.map(|before| before.all),
     };
-    let mut labels = compute(manifests, leave, &known);
-    if fresh.is_empty() {
-        return Ok(Outcome { labels, refused });
-    }
-    // Where two new versions share a file, the one that carries more says what the file is: nobody can make bytes
-    // harmless by registering them under a harmless name in the same push.
-    for version in known.values_mut().filter(|version| version.order == NEW) {
-        let tags = labels
-            .get(version.spec.digest)
-            .map_or(0, |known| known.label.tags().len());
-        version.order = NEW.saturating_sub(u64::try_from(tags).unwrap_or(0));
-    }
-    labels = compute(manifests, leave, &known);
+    let all = Arc::clone(&manifests.versions);
+    let hashes = hashes_of(&all, before.as_ref());
+    let refused = drop_changed(manifests, pending.state());
+    let (labels, fresh) = {
+        let manifests: &Repository = manifests;
+        let mut known = known_versions(book, manifests, &hashes, people, pending.state())?;
+        let fresh = add_fresh(
+            head,
+            manifests,
+            &hashes,
+            people,
+            pending.state(),
+            &mut known,
+        )?;
+        let leave = Leave {
+            state: pending.state(),
+            people,
+            topology: &manifests.topology.value.spec,
+            now: pending.now(),
+        };
+        let mut labels = compute(manifests, leave, &known);
+        // Where two new versions share a file, the one that carries more says what the file is: nobody can make bytes
+        // harmless by registering them under a harmless name in the same push.
+        if fresh.len() > 1 {
+            for version in known.values_mut().filter(|version| version.order == NEW) {
+                let tags = labels
+                    .get(version.spec.digest)
+                    .map_or(0, |known| known.label.tags().len());
+                version.order = NEW.saturating_sub(u64::try_from(tags).unwrap_or(0));
+            }
+            labels = compute(manifests, leave, &known);
+        }
+        (labels, fresh)
+    };
+    let known = Before {
+        all: (all, Arc::clone(&hashes)),
+        left: Arc::clone(&manifests.versions),
+        labels: labels.clone(),
+        refused: refused.clone(),
+        // What is about to be registered is known at the next look.
+        reasons: fresh.is_empty().then_some(reasons),
+    };
     for fresh in fresh {
         record_fresh(head, manifests, &labels, fresh, pending)?;
     }
-    Ok(Outcome { labels, refused })
+    Ok(Outcome {
+        labels,
+        hashes,
+        refused,
+        known: Some(known),
+    })
 }
 
 /// The label that a version would have if it were registered now, signed by somebody known.
@@ -138,24 +163,28 @@ pub fn preview(
 }
 
 /// A version is what it was first: one whose digest changed is passed over, and its author is told.
-fn drop_changed(manifests: &mut Repository, state: &State) -> Vec<Diagnostic> {
+fn drop_changed(manifests: &mut Arc<Repository>, state: &State) -> Vec<Diagnostic> {
+    let is_other = |(id, version): &(&VersionId, &RegisteredVersion)| {
+        let first = state.registrations.get(*id).and_then(|all| all.first());
+        first.is_some_and(|(_, first)| first.digest != version.document.value.spec.digest)
+    };
+    let others: Vec<(VersionId, RegisteredVersion)> = manifests
+        .versions
+        .par_iter()
+        .filter(is_other)
+        .map(|(id, version)| (id.clone(), version.clone()))
+        .collect();
     let mut refused = Vec::new();
-    manifests.versions.retain(|id, version| {
-        let first = state.registrations.get(id).and_then(|all| all.first());
-        let is_same =
-            first.is_none_or(|(_, first)| first.digest == version.document.value.spec.digest);
-        if !is_same {
-            let message =
-                format!("`{id}` was registered with another digest; versions never change");
-            let problem = Diagnostic::error(
-                "version-changed",
-                version.document.at("/spec/digest"),
-                message,
-            );
-            refused.push(problem.hint("register the new bytes under a new version"));
-        }
-        is_same
-    });
+    for (id, version) in others {
+        let message = format!("`{id}` was registered with another digest; versions never change");
+        let problem = Diagnostic::error(
+            "version-changed",
+            version.document.at("/spec/digest"),
+            message,
+        );
+        refused.push(problem.hint("register the new bytes under a new version"));
+        Arc::make_mut(&mut Arc::make_mut(manifests).versions).remove(&id);
+    }
     refused
 }
 

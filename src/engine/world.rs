@@ -1,16 +1,14 @@
 //! Everything that decisions are made from, as of one moment: what Git asks, what is adopted, what the ledger says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::engine::acts;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::authors;
-use crate::engine::parse_cache::ParseCache;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
-use crate::engine::pins;
 use crate::engine::requests::Requests;
 use crate::engine::trust::{Expiry, TrustProblem};
 use crate::engine::witness::Cosigned;
@@ -18,14 +16,13 @@ use crate::flow::closure::Labels;
 use crate::flow::declassification::{Claim, Lowered, lowered};
 use crate::gate::evidence::InboxFacts;
 use crate::git::snapshot::{Entry, Snapshot};
-use crate::manifest::layout::{GOVERNED_PATHS, is_governed};
+use crate::manifest::layout::GOVERNED_PATHS;
 use crate::manifest::repository::Repository;
 use crate::manifest::trust_root::TrustRootSpec;
 use crate::manifest::workspace::WorkspaceSpec;
 use crate::model::artifact::VersionId;
-use crate::model::digest::{Sha256, TreeDigest, TreePath};
+use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::environment::EnvironmentOrder;
-use crate::model::event::Adoption;
 use crate::model::id::{PrincipalName, WorkspaceName};
 use crate::model::workspace::WorkspaceFacts;
 use crate::plan::desired::{Basis, Change, Target, Wanted, plan_changes};
@@ -40,7 +37,7 @@ pub struct World {
     /// The files at the head of the branch.
     pub head: Snapshot,
     /// The manifests in force: governed files as adopted, all others from the head.
-    pub manifests: Repository,
+    pub manifests: Arc<Repository>,
     /// The trust root in force.
     pub root: Arc<TrustRootSpec>,
     /// When it ends, or the index with it.
@@ -58,7 +55,7 @@ pub struct World {
     /// The label of every registered digest.
     pub labels: Labels,
     /// The SHA-256 of each version's manifest.
-    pub manifest_hashes: BTreeMap<VersionId, Sha256>,
+    pub manifest_hashes: Arc<BTreeMap<VersionId, Sha256>>,
     /// What releases ask for, by the path of the file.
     pub wanted: BTreeMap<String, Wanted>,
     /// The environments in order.
@@ -200,59 +197,4 @@ pub fn governed_entries(snapshot: &Snapshot) -> Result<Vec<Entry>, EngineError> 
         }
     }
     Ok(entries)
-}
-
-/// Puts the manifests in force together: governed files of the adopted commit, everything else of the head. Files of
-/// the head that are not valid are passed over, so that one team's mistake stops nobody else.
-///
-/// # Errors
-///
-/// When the governed files themselves are not valid, or are others than those that were adopted.
-pub fn manifests_in_force(
-    cache: &mut ParseCache,
-    head: &Snapshot,
-    adopted: &Snapshot,
-    adoption: &Adoption,
-) -> Result<(Repository, Vec<Diagnostic>), EngineError> {
-    // The trust files sign themselves, so no index pins them; the head's are as good as nothing until they are adopted.
-    let is_of_adopted = |path: &str| is_governed(path) || path.starts_with("trust/");
-    let is_adopted = |path: &str| {
-        path.starts_with("trust/")
-            || path
-                .parse::<TreePath>()
-                .is_ok_and(|path| adoption.files.contains_key(&path))
-    };
-    let governed = governed_entries(adopted)?;
-    cache.once(adoption, || pins::check_all(adopted, &governed, adoption))?;
-    let of_adopted = |entry: &&Entry| is_of_adopted(&entry.path) && is_adopted(&entry.path);
-    let mut files = cache.parse(adopted, governed.iter().filter(of_adopted))?;
-    let of_head = |entry: &&Entry| !is_of_adopted(&entry.path);
-    files.extend(cache.parse(head, head.all()?.iter().filter(of_head))?);
-    let mut ignored: Vec<Diagnostic> = Vec::new();
-    loop {
-        let (repository, problems) =
-            Repository::assemble(files.iter().map(|(_, file)| Arc::clone(file)));
-        let errors = problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error);
-        let broken: BTreeSet<String> = errors
-            .map(|problem| problem.loc.file.path.clone())
-            .collect();
-        let (governed, others): (BTreeSet<String>, BTreeSet<String>) =
-            broken.into_iter().partition(|path| is_of_adopted(path));
-        if let Some(repository) = repository {
-            return Ok((repository, ignored));
-        }
-        let before = files.len();
-        files.retain(|(path, _)| !others.contains(*path));
-        ignored.extend(
-            problems
-                .iter()
-                .filter(|problem| others.contains(&problem.loc.file.path))
-                .cloned(),
-        );
-        if files.len() == before || !governed.is_empty() && others.is_empty() {
-            return Err(EngineError::Invalid(problems));
-        }
-    }
 }

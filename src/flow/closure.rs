@@ -5,6 +5,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
@@ -114,9 +115,9 @@ pub struct Basis<'a> {
     pub common_files: &'a BTreeSet<Sha256>,
 }
 
-/// The label of every registered digest.
-#[derive(Debug, Clone, Default)]
-pub struct Labels(BTreeMap<TreeDigest, Explained>);
+/// The label of every registered digest. Cheap to clone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels(Arc<BTreeMap<TreeDigest, Explained>>);
 
 impl Labels {
     /// Computes all labels in one pass over the graph, inputs first.
@@ -133,13 +134,13 @@ impl Labels {
                     (digest, explained.based_on(digest, labels.bases(&inputs)))
                 })
                 .collect();
-            labels.0.extend(explained);
+            Arc::make_mut(&mut labels.0).extend(explained);
         }
         // Honest digests cannot lead back to themselves, so whoever wrote such a lineage gets the highest label.
         for (digest, inputs) in cycles {
             let explained = Explained::all(basis.top, &Reason::Cycle);
             let explained = explained.based_on(digest, labels.bases(&inputs));
-            labels.0.insert(digest, explained);
+            Arc::make_mut(&mut labels.0).insert(digest, explained);
         }
         labels
     }

@@ -2,8 +2,10 @@
 
 pub mod address;
 pub mod artifact;
+pub mod changed;
 pub mod check;
 pub mod dataset;
+mod draft;
 pub mod foreign;
 pub mod freeze;
 pub mod kept;

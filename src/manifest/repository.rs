@@ -7,11 +7,13 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::artifact::Artifact;
+use crate::manifest::changed::affected;
 use crate::manifest::check;
 use crate::manifest::dataset::Dataset;
+use crate::manifest::draft::Draft;
 use crate::manifest::freeze::Freeze;
-use crate::manifest::layout::{Place, ReleaseId, TOPOLOGY_PATH, TRUST_ROOT_PATH};
-use crate::manifest::parsed::{Content, ParsedFile, parse_file, whole_file};
+use crate::manifest::layout::{Place, ReleaseId};
+use crate::manifest::parsed::{ParsedFile, parse_file};
 use crate::manifest::policy::Policy;
 use crate::manifest::project::Project;
 use crate::manifest::release::Release;
@@ -28,7 +30,7 @@ use crate::model::environment::EnvironmentOrder;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, ProjectName, WorkspaceName};
 
 /// A promotion repository whose files are valid and agree with each other and with the topology's pattern.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Repository {
     /// The layout of the organisation.
     pub topology: Arc<Document<Topology>>,
@@ -45,7 +47,7 @@ pub struct Repository {
     /// The artifacts.
     pub artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
     /// The versions of the artifacts.
-    pub versions: BTreeMap<VersionId, RegisteredVersion>,
+    pub versions: Arc<BTreeMap<VersionId, RegisteredVersion>>,
     /// The names of the attestations of each version that has some.
     pub attestations: BTreeMap<VersionId, BTreeSet<AttestationName>>,
     /// The releases.
@@ -57,7 +59,7 @@ pub struct Repository {
 }
 
 /// A version with the hashes of its files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RegisteredVersion {
     /// The manifest.
     pub document: Arc<Document<ArtifactVersion>>,
@@ -98,7 +100,28 @@ impl Repository {
     pub fn assemble(
         files: impl IntoIterator<Item = Arc<ParsedFile>>,
     ) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut draft = Draft::default();
+        Self::finish(Draft::default(), files, None)
+    }
+
+    /// Does the same for a repository of which only files that [`can_change`](super::changed::can_change) are other than in this one, in which nothing is
+    /// wrong: `changed` are the places of all that are there no longer, are other, or were not in it. Of those `files` has
+    /// what is there now. Only what the change can have made wrong is checked, so it takes no longer than the change is large.
+    ///
+    /// Everything is as [`Repository::assemble`] has it with all files, but for warnings about files that did not change.
+    #[must_use]
+    pub fn reassemble(
+        &self,
+        changed: &BTreeSet<Place>,
+        files: impl IntoIterator<Item = Arc<ParsedFile>>,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        Self::finish(Draft::without(self, changed), files, Some(changed))
+    }
+
+    fn finish(
+        mut draft: Draft,
+        files: impl IntoIterator<Item = Arc<ParsedFile>>,
+        changed: Option<&BTreeSet<Place>>,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         for file in files {
             diagnostics.extend(file.diagnostics.iter().cloned());
@@ -108,7 +131,8 @@ impl Repository {
         let unreadable = std::mem::take(&mut draft.unreadable);
         let repository = draft.finish();
         if let Some(repository) = &repository {
-            diagnostics.extend(check::check(repository, &unreadable));
+            let only = changed.map(|changed| affected(&repository.versions, changed));
+            diagnostics.extend(check::check(repository, &unreadable, only.as_ref()));
             // What could not be read would be missed by the pattern, and that would not be news.
             if repository.is_whole(&unreadable) {
                 diagnostics.extend(crate::topology::check(repository));
@@ -167,135 +191,4 @@ impl Repository {
             | Place::AllowedSigners => false,
         }
     }
-}
-
-/// A repository that may still lack files.
-#[derive(Default)]
-struct Draft {
-    /// The files that could not be read: what is broken is not also missing.
-    unreadable: BTreeSet<Place>,
-    topology: Option<Arc<Document<Topology>>>,
-    trust_root: Option<Arc<Document<TrustRoot>>>,
-    trust_index: Option<Arc<Document<TrustIndex>>>,
-    projects: BTreeMap<ProjectName, Arc<Document<Project>>>,
-    workspaces: BTreeMap<WorkspaceName, Arc<Document<Workspace>>>,
-    datasets: BTreeMap<DatasetName, Arc<Document<Dataset>>>,
-    artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
-    versions: BTreeMap<VersionId, Arc<Document<ArtifactVersion>>>,
-    checksums: BTreeMap<VersionId, Arc<Checksums>>,
-    attestations: BTreeSet<(VersionId, AttestationName)>,
-    releases: BTreeMap<ReleaseId, Arc<Document<Release>>>,
-    policies: BTreeMap<EnvironmentName, Arc<Document<Policy>>>,
-    freezes: BTreeMap<FreezeName, Arc<Document<Freeze>>>,
-}
-
-impl Draft {
-    fn add(&mut self, file: &ParsedFile) {
-        let Some(place) = &file.place else { return };
-        if file.content.is_none() && !place.is_opaque() {
-            self.unreadable.insert(place.clone());
-        }
-        match (place, file.content.clone()) {
-            (Place::Topology, Some(Content::Topology(document))) => self.topology = Some(document),
-            (Place::TrustRoot, Some(Content::TrustRoot(document))) => {
-                self.trust_root = Some(document);
-            }
-            (Place::TrustIndex, Some(Content::TrustIndex(document))) => {
-                self.trust_index = Some(document);
-            }
-            (Place::Project(name), Some(Content::Project(document))) => {
-                insert(&mut self.projects, name, document);
-            }
-            (Place::Workspace(name), Some(Content::Workspace(document))) => {
-                insert(&mut self.workspaces, name, document);
-            }
-            (Place::Dataset(name), Some(Content::Dataset(document))) => {
-                insert(&mut self.datasets, name, document);
-            }
-            (Place::Artifact(id), Some(Content::Artifact(document))) => {
-                insert(&mut self.artifacts, id, document);
-            }
-            (Place::Version(id), Some(Content::Version(document))) => {
-                insert(&mut self.versions, id, document);
-            }
-            (Place::Checksums(id), Some(Content::Checksums(checksums))) => {
-                insert(&mut self.checksums, id, checksums);
-            }
-            (Place::Attestation(id, name), _) => {
-                self.attestations.insert((id.clone(), name.clone()));
-            }
-            (Place::Release(id), Some(Content::Release(document))) => {
-                insert(&mut self.releases, id, document);
-            }
-            (Place::Policy(name), Some(Content::Policy(document))) => {
-                insert(&mut self.policies, name, document);
-            }
-            (Place::Freeze(name), Some(Content::Freeze(document))) => {
-                insert(&mut self.freezes, name, document);
-            }
-            // Unreadable files, signatures, and content that does not fit its place, which `parse_file` never makes.
-            _ => {}
-        }
-    }
-
-    fn missing_files(&self) -> Vec<Diagnostic> {
-        let required = [
-            (
-                Place::Topology,
-                self.topology.is_some(),
-                TOPOLOGY_PATH,
-                "write a new repository with `promote init`",
-            ),
-            (
-                Place::TrustRoot,
-                self.trust_root.is_some(),
-                TRUST_ROOT_PATH,
-                "without it nobody may sign anything; `promote init` writes one",
-            ),
-        ];
-        let missing = required
-            .iter()
-            .filter(|(place, is_there, ..)| !is_there && !self.unreadable.contains(place));
-        let diagnostic = |(_, _, path, hint): &(Place, bool, &str, &str)| {
-            let message = format!("the repository has no `{path}`");
-            Diagnostic::error("missing-file", whole_file(path), message).hint(*hint)
-        };
-        missing.map(diagnostic).collect()
-    }
-
-    fn finish(mut self) -> Option<Repository> {
-        let mut attestations: BTreeMap<VersionId, BTreeSet<AttestationName>> = BTreeMap::new();
-        for (version, name) in std::mem::take(&mut self.attestations) {
-            attestations.entry(version).or_default().insert(name);
-        }
-        let mut versions = BTreeMap::new();
-        for (id, document) in self.versions {
-            let checksums = self.checksums.remove(&id);
-            versions.insert(
-                id,
-                RegisteredVersion {
-                    document,
-                    checksums,
-                },
-            );
-        }
-        Some(Repository {
-            topology: self.topology?,
-            trust_root: self.trust_root?,
-            trust_index: self.trust_index,
-            projects: self.projects,
-            workspaces: self.workspaces,
-            datasets: self.datasets,
-            artifacts: self.artifacts,
-            versions,
-            attestations,
-            releases: self.releases,
-            policies: self.policies,
-            freezes: self.freezes,
-        })
-    }
-}
-
-fn insert<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, key: &K, value: V) {
-    map.insert(key.clone(), value);
 }

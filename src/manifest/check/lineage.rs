@@ -1,6 +1,7 @@
 //! Lineage leads to datasets and versions there are, and not in a circle.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::Facts;
 use super::graph::find_cycle;
@@ -11,7 +12,7 @@ use crate::model::artifact::VersionId;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for version in facts.repository.versions.values() {
+    for (_, version) in facts.versions() {
         let Some(lineage) = &version.document.value.spec.lineage else {
             continue;
         };
@@ -77,20 +78,18 @@ pub(super) fn unknown_version(
 
 fn cycle(facts: &Facts<'_>) -> Option<Diagnostic> {
     let versions = &facts.repository.versions;
-    let bases = |version: &'_ RegisteredVersion| -> Vec<VersionId> {
-        let lineage = version.document.value.spec.lineage.iter();
-        lineage
-            .flat_map(|lineage| lineage.bases.iter().map(|base| base.version.clone()))
-            .collect()
-    };
-    let derived: BTreeMap<&VersionId, Vec<VersionId>> = versions
-        .iter()
-        .map(|(id, version)| (id, bases(version)))
-        .collect();
-    let edges = derived
-        .iter()
-        .map(|(id, bases)| (*id, bases.iter().collect()))
-        .collect();
+    let mut edges: BTreeMap<&VersionId, Vec<&VersionId>> = BTreeMap::new();
+    let mut next: Vec<_> = facts.versions().map(|(id, _)| id).collect();
+    while let Some(id) = next.pop() {
+        if let (Some(version), Entry::Vacant(entry)) = (versions.get(id), edges.entry(id)) {
+            let lineage = version.document.value.spec.lineage.iter();
+            let bases = lineage.flat_map(|lineage| lineage.bases.iter().map(|base| &base.version));
+            let bases = entry.insert(bases.collect());
+            if facts.only.is_some() {
+                next.extend(bases.iter());
+            }
+        }
+    }
     let cycle = find_cycle(&edges)?;
     let first = versions.get(*cycle.first()?)?;
     let names: Vec<String> = cycle

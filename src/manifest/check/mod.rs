@@ -31,10 +31,11 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::diagnostic::{Diagnostic, Loc, did_you_mean};
 use crate::manifest::layout::{Place, path_of};
-use crate::manifest::repository::Repository;
+use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::manifest::topology::TopologySpec;
 use crate::manifest::trust_root::TrustRootSpec;
 use crate::manifest::yaml::{Document, Value};
+use crate::model::artifact::VersionId;
 use crate::model::id::{DatasetName, EnvironmentName, GroupName, ProjectName, WorkspaceName};
 use crate::model::label::Tag;
 
@@ -70,12 +71,18 @@ const CHECKS: [fn(&Facts<'_>) -> Vec<Diagnostic>; 21] = [
 
 /// Reports all that files say against each other. The checks run beside each other and report in their order.
 ///
-/// `unreadable` are the files that could not be read: what is broken is not reported as missing.
-pub(super) fn check(repository: &Repository, unreadable: &BTreeSet<Place>) -> Vec<Diagnostic> {
+/// `unreadable` are the files that could not be read: what is broken is not reported as missing. With `only`, those are the
+/// versions that can be wrong, and no others are looked at, but for what their lineage leads to.
+pub(super) fn check(
+    repository: &Repository,
+    unreadable: &BTreeSet<Place>,
+    only: Option<&BTreeSet<VersionId>>,
+) -> Vec<Diagnostic> {
     let run = |check: &fn(&Facts<'_>) -> Vec<Diagnostic>| {
         check(&Facts {
             repository,
             unreadable,
+            only,
             suggestions_left: Cell::new(MAX_SUGGESTIONS),
         })
     };
@@ -87,6 +94,8 @@ pub(super) fn check(repository: &Repository, unreadable: &BTreeSet<Place>) -> Ve
 struct Facts<'a> {
     repository: &'a Repository,
     unreadable: &'a BTreeSet<Place>,
+    /// The versions that are looked at, if not all.
+    only: Option<&'a BTreeSet<VersionId>>,
     /// Looking for what was meant is slow, so only the first errors get it.
     suggestions_left: Cell<usize>,
 }
@@ -98,6 +107,15 @@ impl<'a> Facts<'a> {
 
     fn trust(&self) -> &'a TrustRootSpec {
         &self.repository.trust_root.value.spec
+    }
+
+    /// The versions to look at, by name.
+    fn versions(&self) -> impl Iterator<Item = (&'a VersionId, &'a RegisteredVersion)> {
+        let versions = &*self.repository.versions;
+        let all = self.only.is_none().then(|| versions.iter());
+        let some = self.only.into_iter().flatten();
+        let some = some.filter_map(|id| versions.get_key_value(id));
+        all.into_iter().flatten().chain(some)
     }
 
     /// Whether there is a file at a place, readable or not.
@@ -143,6 +161,9 @@ impl<'a> Facts<'a> {
     }
 
     fn workspace(&self, name: &WorkspaceName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
+        if self.repository.workspaces.contains_key(name) {
+            return None;
+        }
         let place = Place::Workspace(name.clone());
         let names = self.repository.workspaces.keys();
         (!self.has(&place)).then(|| {
@@ -158,6 +179,9 @@ impl<'a> Facts<'a> {
     }
 
     fn project(&self, name: &ProjectName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
+        if self.repository.projects.contains_key(name) {
+            return None;
+        }
         let place = Place::Project(name.clone());
         let names = self.repository.projects.keys();
         (!self.has(&place)).then(|| {
@@ -173,6 +197,9 @@ impl<'a> Facts<'a> {
     }
 
     fn dataset(&self, name: &DatasetName, loc: impl FnOnce() -> Loc) -> Option<Diagnostic> {
+        if self.repository.datasets.contains_key(name) {
+            return None;
+        }
         let place = Place::Dataset(name.clone());
         let names = self.repository.datasets.keys();
         (!self.has(&place)).then(|| {

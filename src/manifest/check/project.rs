@@ -36,13 +36,14 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// The versions of each project, and their bytes.
+/// The versions of each project, and their bytes, if any project has a quota.
 fn usage<'a>(facts: &Facts<'a>) -> BTreeMap<&'a ProjectName, (u64, u64)> {
     let mut usage: BTreeMap<&ProjectName, (u64, u64)> = BTreeMap::new();
-    if facts.repository.projects.is_empty() {
+    let mut projects = facts.repository.projects.values();
+    if !projects.any(|project| project.value.spec.quota.is_some()) {
         return usage;
     }
-    for (id, version) in &facts.repository.versions {
+    for (id, version) in facts.repository.versions.iter() {
         let (versions, bytes) = usage.entry(&id.artifact.project).or_default();
         *versions += 1;
         *bytes = bytes.saturating_add(version.document.value.spec.size);

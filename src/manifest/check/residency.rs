@@ -26,7 +26,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
             })
     };
     let mut found = Vec::new();
-    for (id, version) in &facts.repository.versions {
+    for (id, version) in facts.versions() {
         let Some(tags) = residency.get(id).filter(|tags| !fits(tags)) else {
             continue;
         };
@@ -60,7 +60,7 @@ fn residency<'a>(facts: &Facts<'a>) -> Residency<'a> {
     let versions = &facts.repository.versions;
     let mut known = Residency::new();
     let mut begun: BTreeSet<&VersionId> = BTreeSet::new();
-    let mut stack: Vec<&VersionId> = versions.keys().collect();
+    let mut stack: Vec<&VersionId> = facts.versions().map(|(id, _)| id).collect();
     while let Some(id) = stack.last().copied() {
         let Some(version) = versions.get(id).filter(|_| !known.contains_key(id)) else {
             stack.pop();

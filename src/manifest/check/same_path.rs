@@ -72,7 +72,7 @@ fn artifacts(facts: &Facts<'_>) -> Vec<Diagnostic> {
             document.at("/spec/project")
         }));
     }
-    for (id, version) in &facts.repository.versions {
+    for (id, version) in facts.versions() {
         let document = &version.document;
         found.extend(agree(
             &document.value.metadata.name,

@@ -128,7 +128,7 @@ fn cycle(facts: &Facts<'_>) -> Option<Diagnostic> {
 /// Lineage reads snapshots there are, by their digest.
 fn read(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for version in facts.repository.versions.values() {
+    for (_, version) in facts.versions() {
         let document = &version.document;
         let lineage = document.value.spec.lineage.iter();
         for (index, read) in lineage.flat_map(|lineage| lineage.snapshots.iter().enumerate()) {

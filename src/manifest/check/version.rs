@@ -1,23 +1,28 @@
 //! Versions name workspaces there are, and the files beside them have their digest.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Facts;
 use crate::diagnostic::Diagnostic;
 use crate::manifest::layout::{Place, path_of_artifact, path_of_checksums};
 use crate::manifest::version::ArtifactVersion;
 use crate::manifest::yaml::Document;
 use crate::model::artifact::VersionId;
+use crate::model::id::{ProjectName, WorkspaceName};
 use crate::model::workspace::is_open_to;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (id, version) in &facts.repository.versions {
+    let mut open = BTreeMap::new();
+    for (id, version) in facts.versions() {
         let document = &version.document;
         let spec = &document.value.spec;
         if let Some(problem) = facts.workspace(&spec.workspace, || document.at("/spec/workspace")) {
             found.push(problem);
         }
-        found.extend(foreign_project(facts, id, document));
-        if !facts.has(&Place::Artifact(id.artifact.clone())) {
+        found.extend(foreign_project(facts, id, document, &mut open));
+        let has_artifact = facts.repository.artifacts.contains_key(&id.artifact);
+        if !has_artifact && !facts.has(&Place::Artifact(id.artifact.clone())) {
             let path = path_of_artifact(&id.artifact);
             let problem = Diagnostic::error(
                 "unknown-artifact",
@@ -64,17 +69,20 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Diagnostic> {
     found
 }
 
-/// A version in a workspace that is not for its project.
-fn foreign_project(
+/// A version in a workspace that is not for its project. `open` are the projects of the workspaces that were asked about.
+fn foreign_project<'a>(
     facts: &Facts<'_>,
     id: &VersionId,
-    document: &Document<ArtifactVersion>,
+    document: &'a Document<ArtifactVersion>,
+    open: &mut BTreeMap<&'a WorkspaceName, BTreeSet<ProjectName>>,
 ) -> Option<Diagnostic> {
     let name = &document.value.spec.workspace;
     let workspace = facts.repository.workspaces.get(name)?;
-    let projects = facts.repository.projects_of(&workspace.value.spec);
+    let projects = open
+        .entry(name)
+        .or_insert_with(|| facts.repository.projects_of(&workspace.value.spec));
     let project = &id.artifact.project;
-    (!is_open_to(&projects, project)).then(|| {
+    (!is_open_to(projects, project)).then(|| {
         let message = format!("the workspace `{name}` is not for the project `{project}`");
         let loc = document.at("/spec/workspace");
         let problem = Diagnostic::error("foreign-project", loc, message);

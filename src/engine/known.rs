@@ -1,0 +1,197 @@
+//! What was known of versions at a look, so that the next one need not find it out again when nothing is other.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use jiff::Timestamp;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::pending::Pending;
+use crate::engine::registrations::Outcome;
+use crate::flow::closure::Labels;
+use crate::manifest::repository::{RegisteredVersion, Repository};
+use crate::model::artifact::VersionId;
+use crate::model::digest::Sha256;
+use crate::model::event::Registration;
+use crate::plan::acts::Acts;
+
+/// Versions by name.
+type Versions = BTreeMap<VersionId, RegisteredVersion>;
+/// The SHA-256 of each version's manifest.
+pub type Hashes = Arc<BTreeMap<VersionId, Sha256>>;
+
+/// What was known of versions at a look.
+#[derive(Debug)]
+pub struct Before {
+    /// All versions, and the SHA-256 of their manifests.
+    pub(super) all: (Arc<Versions>, Hashes),
+    /// The versions that were not passed over.
+    pub(super) left: Arc<Versions>,
+    /// All labels.
+    pub(super) labels: Labels,
+    /// Versions that were passed over, and why.
+    pub(super) refused: Vec<Diagnostic>,
+    /// What it was found out from; `None` when it will be other.
+    pub(super) reasons: Option<Reasons>,
+}
+
+impl Before {
+    /// The same answer again, for the same manifests.
+    pub(super) fn again(self, manifests: &mut Arc<Repository>) -> Outcome {
+        if !Arc::ptr_eq(&self.left, &manifests.versions) {
+            Arc::make_mut(manifests).versions = Arc::clone(&self.left);
+        }
+        Outcome {
+            labels: self.labels.clone(),
+            hashes: Arc::clone(&self.all.1),
+            refused: self.refused.clone(),
+            known: Some(self),
+        }
+    }
+}
+
+/// Everything that labels are computed from, so that the same always gives the same. What is large is held by its place in
+/// memory: it is never changed there while somebody else looks at it.
+#[derive(Debug)]
+pub(super) struct Reasons {
+    versions: Arc<Versions>,
+    registrations: Weak<BTreeMap<VersionId, Vec<(u64, Registration)>>>,
+    acts: Weak<Acts>,
+    /// The number of adoptions, and the last one's commit, index and root: they say what governed files and the trust root are,
+    /// and what datasets once were.
+    adopted: Option<(usize, String, [Sha256; 2])>,
+    /// The time, where something may be let through for a while.
+    now: Option<Timestamp>,
+}
+
+impl PartialEq for Reasons {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.versions, &other.versions)
+            && self.registrations.ptr_eq(&other.registrations)
+            && self.acts.ptr_eq(&other.acts)
+            && self.adopted == other.adopted
+            && self.now == other.now
+    }
+}
+
+impl Reasons {
+    /// Those of now.
+    pub(super) fn of(manifests: &Repository, pending: &Pending) -> Self {
+        let state = pending.state();
+        let adopted = state.adoptions.last().map(|(_, last)| {
+            let hashes = [last.index, last.root];
+            (state.adoptions.len(), last.commit.clone(), hashes)
+        });
+        let mut datasets = manifests.datasets.values();
+        let has_snapshots = datasets.any(|dataset| !dataset.value.spec.snapshots.is_empty());
+        Self {
+            versions: Arc::clone(&manifests.versions),
+            registrations: Arc::downgrade(&state.registrations),
+            acts: Arc::downgrade(&state.acts),
+            adopted,
+            now: has_snapshots.then(|| pending.now()),
+        }
+    }
+}
+
+/// The SHA-256 of each version's manifest. Those of before that are the same are not hashed again.
+pub(super) fn hashes_of(
+    versions: &Arc<Versions>,
+    before: Option<&(Arc<Versions>, Hashes)>,
+) -> Hashes {
+    let hash = |version: &RegisteredVersion| Sha256::of(version.document.source.text.as_bytes());
+    let Some((old, known)) = before else {
+        let hashes = versions
+            .par_iter()
+            .map(|(id, version)| (id.clone(), hash(version)));
+        return Arc::new(hashes.collect());
+    };
+    let mut hashes = Arc::clone(known);
+    for id in differing(old, versions) {
+        let all = Arc::make_mut(&mut hashes);
+        match versions.get(id) {
+            Some(version) => all.insert(id.clone(), hash(version)),
+            None => all.remove(id),
+        };
+    }
+    hashes
+}
+
+/// The versions whose manifests are not the very same.
+fn differing<'a>(old: &'a Versions, new: &'a Versions) -> Vec<&'a VersionId> {
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    let mut differing = Vec::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return differing,
+        };
+        let old = order.is_le().then(|| old.next()).flatten();
+        let new = order.is_ge().then(|| new.next()).flatten();
+        let is_same = old
+            .zip(new)
+            .is_some_and(|((_, old), (_, new))| Arc::ptr_eq(&old.document, &new.document));
+        if !is_same {
+            differing.extend(old.or(new).map(|(id, _)| id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::layout::Place;
+    use crate::manifest::parsed::parse_manifest;
+
+    fn version(number: u64) -> (VersionId, RegisteredVersion) {
+        let id: VersionId = format!("retail/model/churn@1.{number}.0").parse().unwrap();
+        let text = format!(
+            "apiVersion: promote.dev/v1alpha1\nkind: ModelVersion\nmetadata: {{name: churn}}\nspec:\n  project: retail\n  version: 1.{number}.0\n  digest: dirhash1:{}\n  size: 3\n  workspace: dev\n",
+            "a".repeat(64)
+        );
+        let place = Place::Version(id.clone());
+        let document = parse_manifest(&place, "x.yaml", text.as_bytes()).unwrap();
+        let document = Arc::new(document);
+        (
+            id,
+            RegisteredVersion {
+                document,
+                checksums: None,
+            },
+        )
+    }
+
+    #[test]
+    fn hashes_after_a_change_are_those_of_all() {
+        let all: Vec<_> = (0..6).map(version).collect();
+        let of = |numbers: &[usize]| -> Arc<Versions> {
+            Arc::new(numbers.iter().map(|number| all[*number].clone()).collect())
+        };
+        for (old, new) in [
+            (&[0, 1, 2][..], &[0, 1, 2][..]),
+            (&[], &[3]),
+            (&[3], &[]),
+            (&[0, 2, 4], &[1, 3, 5]),
+            (&[1, 2, 3], &[0, 2, 3, 5]),
+        ] {
+            let before = of(old);
+            let known = (Arc::clone(&before), hashes_of(&before, None));
+            let after = of(new);
+            assert_eq!(hashes_of(&after, Some(&known)), hashes_of(&after, None));
+        }
+        // The same version with another text.
+        let before = of(&[0, 1]);
+        let mut other = version(1);
+        let document = Arc::make_mut(&mut other.1.document);
+        Arc::make_mut(&mut document.source).text.push('#');
+        let after = Arc::new(Versions::from([all[0].clone(), other]));
+        let known = (Arc::clone(&before), hashes_of(&before, None));
+        let hashes = hashes_of(&after, Some(&known));
+        assert_eq!(hashes, hashes_of(&after, None));
+        assert_ne!(hashes, known.1);
+    }
+}
