@@ -12,7 +12,7 @@ use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::pending::Pending;
 use crate::engine::people::{People, Signer};
 use crate::engine::record;
-use crate::engine::registrations::{Known, NEW};
+use crate::engine::registrations::{Known, NEW, Versions};
 use crate::engine::world::{MAX_FILE_BYTES, workspace_facts};
 use crate::flow::closure::Labels;
 use crate::flow::declassification::Lowered;
@@ -32,15 +32,14 @@ pub(super) struct Fresh {
     producer: Option<Producer>,
 }
 
-/// Adds the versions that the ledger does not know, with who signed each.
-pub(super) fn add_fresh<'a>(
+/// The versions that the ledger does not know, with who signed each, and what is known of them.
+pub(super) fn find_fresh<'a>(
     head: &Snapshot,
     manifests: &'a Repository,
     hashes: &BTreeMap<VersionId, Sha256>,
     people: &People,
     state: &State,
-    known: &mut BTreeMap<(VersionId, Sha256), Known<'a>>,
-) -> Result<Vec<Fresh>, EngineError> {
+) -> Result<(Vec<Fresh>, Versions<'a>), EngineError> {
     let is_new = |(id, version): (&'a VersionId, &'a RegisteredVersion)| {
         let manifest = *hashes.get(id)?;
         let mut registered = state.registrations.get(id).into_iter().flatten();
@@ -49,7 +48,7 @@ pub(super) fn add_fresh<'a>(
     };
     let fresh: Vec<_> = manifests.versions.par_iter().filter_map(is_new).collect();
     let producers = producers(head, &fresh, people, state.size)?;
-    let mut signed = Vec::new();
+    let (mut signed, mut known) = (Vec::new(), Versions::new());
     for ((id, version, manifest), producer) in fresh.into_iter().zip(producers) {
         let files = version.files().iter().map(|(_, sha256)| *sha256).collect();
         let spec = Cow::Borrowed(&version.document.value.spec);
@@ -68,7 +67,7 @@ pub(super) fn add_fresh<'a>(
             producer,
         });
     }
-    Ok(signed)
+    Ok((signed, known))
 }
 
 /// Who signed a manifest, with the signature file.

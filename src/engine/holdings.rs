@@ -42,7 +42,13 @@ pub struct Holder {
 /// When evidence cannot be read.
 pub fn holders(book: &Book, world: &World) -> Result<BTreeMap<Sha256, Holder>, EngineError> {
     let hashes = &world.manifest_hashes;
-    let known = known_versions(book, &world.manifests, hashes, &world.people, world.state())?;
+    let known = known_versions(
+        book,
+        &world.manifests,
+        hashes,
+        &world.people,
+        (world.state(), 0),
+    )?;
     let mut ordered: Vec<_> = known.iter().collect();
     ordered.sort_by_key(|((id, _), version)| (version.order, id));
     let common = &world.manifests.topology.value.spec.common_files;

@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::diagnostic::Diagnostic;
 use crate::engine::pending::Pending;
 use crate::engine::registrations::Outcome;
-use crate::flow::closure::Labels;
+use crate::flow::closure::{Closure, Labels};
 use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::model::artifact::VersionId;
 use crate::model::digest::Sha256;
@@ -31,6 +31,8 @@ pub struct Before {
     pub(super) left: Arc<Versions>,
     /// All labels.
     pub(super) labels: Labels,
+    /// The labels of what was registered.
+    pub(super) registered: Registered,
     /// Versions that were passed over, and why.
     pub(super) refused: Vec<Diagnostic>,
     /// What it was found out from; `None` when it will be other.
@@ -58,6 +60,32 @@ impl Before {
 pub(super) struct Reasons {
     versions: Arc<Versions>,
     registrations: Weak<BTreeMap<VersionId, Vec<(u64, Registration)>>>,
+    /// All but the versions.
+    pub(super) premises: Premises,
+}
+
+impl PartialEq for Reasons {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.versions, &other.versions)
+            && self.registrations.ptr_eq(&other.registrations)
+            && self.premises == other.premises
+    }
+}
+
+impl Reasons {
+    /// Those of now.
+    pub(super) fn of(manifests: &Repository, pending: &Pending) -> Self {
+        Self {
+            versions: Arc::clone(&manifests.versions),
+            registrations: Arc::downgrade(&pending.state().registrations),
+            premises: Premises::of(manifests, pending),
+        }
+    }
+}
+
+/// What the label of a registration is computed from besides this one and those before it.
+#[derive(Debug, Clone)]
+pub(super) struct Premises {
     acts: Weak<Acts>,
     /// The number of adoptions, and the last one's commit, index and root: they say what governed files and the trust root are,
     /// and what datasets once were.
@@ -66,19 +94,14 @@ pub(super) struct Reasons {
     now: Option<Timestamp>,
 }
 
-impl PartialEq for Reasons {
+impl PartialEq for Premises {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.versions, &other.versions)
-            && self.registrations.ptr_eq(&other.registrations)
-            && self.acts.ptr_eq(&other.acts)
-            && self.adopted == other.adopted
-            && self.now == other.now
+        self.acts.ptr_eq(&other.acts) && self.adopted == other.adopted && self.now == other.now
     }
 }
 
-impl Reasons {
-    /// Those of now.
-    pub(super) fn of(manifests: &Repository, pending: &Pending) -> Self {
+impl Premises {
+    fn of(manifests: &Repository, pending: &Pending) -> Self {
         let state = pending.state();
         let adopted = state.adoptions.last().map(|(_, last)| {
             let hashes = [last.index, last.root];
@@ -87,13 +110,19 @@ impl Reasons {
         let mut datasets = manifests.datasets.values();
         let has_snapshots = datasets.any(|dataset| !dataset.value.spec.snapshots.is_empty());
         Self {
-            versions: Arc::clone(&manifests.versions),
-            registrations: Arc::downgrade(&state.registrations),
             acts: Arc::downgrade(&state.acts),
             adopted,
             now: has_snapshots.then(|| pending.now()),
         }
     }
+}
+
+/// The labels of all that is registered, and how far that goes in the ledger.
+#[derive(Debug, Clone)]
+pub(super) struct Registered {
+    pub(super) premises: Premises,
+    pub(super) size: u64,
+    pub(super) closure: Closure,
 }
 
 /// The SHA-256 of each version's manifest. Those of before that are the same are not hashed again.

@@ -61,11 +61,10 @@ use crate::engine::parse_cache::ParseCache;
 use crate::engine::record::TrustedEngine;
 use crate::engine::requests::Requests;
 use crate::engine::world::World;
-use crate::git::Oid;
 use crate::git::branch::Branch;
 use crate::git::identity::Identity;
 use crate::git::repository::Repository;
-use crate::git::snapshot::{EntryKind, Snapshot};
+use crate::git::snapshot::Snapshot;
 use crate::ledger::signer::Signer;
 use crate::ledger::store::Store;
 use crate::ledger::store::branch::BranchStore;
@@ -184,13 +183,13 @@ pub struct Engine {
     ledger_store: Option<LedgerStoreKind>,
     trusts_memory: bool,
     requests: Option<Arc<Requests>>,
+    history: requests::Known,
     start: Option<TrustRootSpec>,
     cache: ParseCache,
     opened: Mutex<Opened>,
     /// What was known of versions at the look before.
     known: Option<registrations::Before>,
-    /// The trust files that were read last, with the names of the folders that they are of.
-    trust_files: Option<(Vec<Option<(EntryKind, Oid)>>, Arc<observe::TrustFiles>)>,
+    trust_files: Option<observe::ReadTrustFiles>,
     progress: Arc<dyn Progress>,
     watcher: Arc<dyn Watcher>,
     stop: Arc<AtomicBool>,
@@ -219,6 +218,7 @@ impl Engine {
             ledger_store: None,
             trusts_memory: true,
             requests: None,
+            history: requests::Known::default(),
             start: None,
             cache: ParseCache::default(),
             opened: Mutex::default(),

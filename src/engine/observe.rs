@@ -20,6 +20,7 @@ use crate::engine::trust::{self, Candidate, Expiry, InForce, Signed, TrustProble
 use crate::engine::witness::{Notes, WITNESS_BRANCH};
 use crate::engine::world::{MAX_FILE_BYTES, World, governed_entries, targets, wanted};
 use crate::gate::evidence::InboxFacts;
+use crate::git::changes::Content;
 use crate::git::snapshot::{Entry, Snapshot};
 use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::manifest::layout::{
@@ -47,6 +48,9 @@ pub struct TrustFiles {
     files: BTreeMap<TreePath, Sha256>,
     signatures: BTreeMap<String, Vec<u8>>,
 }
+
+/// The trust files that were read last, with what Git calls the folders that they are of.
+pub(super) type ReadTrustFiles = (Vec<Option<Content>>, Arc<TrustFiles>);
 
 impl Engine {
     /// Looks at everything afresh.
@@ -232,6 +236,7 @@ impl Engine {
             head.commit(),
             releases().map(|release| (&release.environment, version(release))),
             self.history_path(),
+            Arc::clone(&self.history),
         );
         if let Some(known) = self
             .requests

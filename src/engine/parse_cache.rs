@@ -155,7 +155,6 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::*;
     use crate::engine::Engine;
     use crate::engine::kept_files::MAX_KEPT_BYTES;
     use crate::engine::testing::{Made, TestOrganisation};

@@ -10,15 +10,15 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
-use crate::engine::fresh::{add_fresh, record_fresh};
+use crate::engine::fresh::{find_fresh, record_fresh};
 pub use crate::engine::known::{Before, Hashes};
-use crate::engine::known::{Reasons, hashes_of};
+use crate::engine::known::{Premises, Reasons, Registered, hashes_of};
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
 use crate::engine::snapshots::{Leave, of_repository};
 use crate::engine::world::{World, workspace_facts};
-use crate::flow::closure::{Basis, Explained, Labels, Registration};
+use crate::flow::closure::{Basis, Closure, Explained, Labels, Registration};
 use crate::git::snapshot::Snapshot;
 use crate::manifest::layout::Place;
 use crate::manifest::parsed::parse_manifest;
@@ -26,7 +26,7 @@ use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::manifest::version::{ArtifactVersion, VersionSpec};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{FileList, Sha256};
-use crate::model::event::Registration as Registered;
+use crate::model::event;
 use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label};
 use crate::model::snapshot::DataRef;
@@ -56,6 +56,9 @@ pub(super) struct Known<'a> {
     pub(super) order: u64,
 }
 
+/// Versions by name and manifest.
+pub(super) type Versions<'a> = BTreeMap<(VersionId, Sha256), Known<'a>>;
+
 /// The first place in the order of registrations that new versions take; the ledger never gets that long.
 pub(super) const NEW: u64 = 1 << 62;
 
@@ -73,50 +76,45 @@ pub fn register(
     before: Option<Before>,
 ) -> Result<Outcome, EngineError> {
     let reasons = Reasons::of(manifests, pending);
-    let before = match before {
+    let (before, registered) = match before {
         Some(before) if before.reasons.as_ref() == Some(&reasons) => {
             return Ok(before.again(manifests));
         }
-        before => before.map(|before| before.all),
+        Some(before) => (Some(before.all), Some(before.registered)),
+        None => (None, None),
     };
     let all = Arc::clone(&manifests.versions);
     let hashes = hashes_of(&all, before.as_ref());
     let refused = drop_changed(manifests, pending.state());
-    let (labels, fresh) = {
-        let manifests: &Repository = manifests;
-        let mut known = known_versions(book, manifests, &hashes, people, pending.state())?;
-        let fresh = add_fresh(
-            head,
+    let (labels, registered, fresh) = {
+        let labelling = Labelling {
+            book,
             manifests,
-            &hashes,
+            hashes: &hashes,
             people,
-            pending.state(),
-            &mut known,
-        )?;
-        let leave = Leave {
-            state: pending.state(),
-            people,
-            topology: &manifests.topology.value.spec,
-            now: pending.now(),
+            pending,
         };
-        let mut labels = compute(manifests, leave, &known);
+        let registered = labelling.registered(registered, &reasons.premises)?;
+        let (fresh, mut known) = find_fresh(head, manifests, &hashes, people, pending.state())?;
+        let mut labels = labelling.labels(&registered.closure, &known)?;
         // Where two new versions share a file, the one that carries more says what the file is: nobody can make bytes
         // harmless by registering them under a harmless name in the same push.
         if fresh.len() > 1 {
-            for version in known.values_mut().filter(|version| version.order == NEW) {
+            for version in known.values_mut() {
                 let tags = labels
                     .get(version.spec.digest)
                     .map_or(0, |known| known.label.tags().len());
                 version.order = NEW.saturating_sub(u64::try_from(tags).unwrap_or(0));
             }
-            labels = compute(manifests, leave, &known);
+            labels = labelling.labels(&registered.closure, &known)?;
         }
-        (labels, fresh)
+        (labels, registered, fresh)
     };
     let known = Before {
         all: (all, Arc::clone(&hashes)),
         left: Arc::clone(&manifests.versions),
         labels: labels.clone(),
+        registered,
         refused: refused.clone(),
         // What is about to be registered is known at the next look.
         reasons: fresh.is_empty().then_some(reasons),
@@ -146,7 +144,7 @@ pub fn preview(
 ) -> Result<Explained, EngineError> {
     let hashes = &world.manifest_hashes;
     let (manifests, people) = (&world.manifests, &world.people);
-    let mut known = known_versions(book, manifests, hashes, people, world.state())?;
+    let mut known = known_versions(book, manifests, hashes, people, (world.state(), 0))?;
     let files = files.records().iter().map(|record| record.sha256).collect();
     let version = Known {
         spec: Cow::Borrowed(spec),
@@ -157,7 +155,10 @@ pub fn preview(
     };
     // The manifest does not exist yet; no manifest hashes to this.
     known.insert((id.clone(), Sha256::of(b"")), version);
-    let labels = compute(&world.manifests, Leave::of(world), &known);
+    let labels = with_all(&world.manifests, Leave::of(world), &known, |basis, all| {
+        Labels::compute(basis, all)
+    });
+    let labels = labels.unwrap_or_default();
     let explained = labels.get(spec.digest).cloned();
     explained.ok_or_else(|| EngineError::Internal(format!("`{id}` has no label")))
 }
@@ -189,22 +190,22 @@ fn drop_changed(manifests: &mut Arc<Repository>, state: &State) -> Vec<Diagnosti
 }
 
 /// Whether the key that signed a registration was revoked as of it, so that nobody vouches for its lineage.
-pub(crate) fn is_disowned(people: &People, index: u64, registered: &Registered) -> bool {
+pub(crate) fn is_disowned(people: &People, index: u64, registered: &event::Registration) -> bool {
     let signature = registered.signature.as_ref();
     signature.is_some_and(|signature| people.is_revoked(&signature.key, index))
 }
 
-/// The versions that the ledger knows: from Git where their manifest is unchanged, else from the evidence.
+/// The versions that the ledger knows from an index on: from Git where their manifest is unchanged, else from the evidence.
 pub(super) fn known_versions<'a>(
     book: &Book,
     manifests: &'a Repository,
     hashes: &BTreeMap<VersionId, Sha256>,
     people: &People,
-    state: &State,
-) -> Result<BTreeMap<(VersionId, Sha256), Known<'a>>, EngineError> {
+    (state, from): (&State, u64),
+) -> Result<Versions<'a>, EngineError> {
     let mut known = BTreeMap::new();
     for (id, registrations) in state.registrations.iter() {
-        for (index, registered) in registrations {
+        for (index, registered) in registrations.iter().filter(|(index, _)| *index >= from) {
             let is_here = hashes.get(id) == Some(&registered.manifest);
             let (spec, files) = match manifests.versions.get(id).filter(|_| is_here) {
                 Some(version) => (
@@ -237,7 +238,7 @@ pub(super) fn known_versions<'a>(
 fn from_evidence(
     book: &Book,
     index: u64,
-    registered: &Registered,
+    registered: &event::Registration,
 ) -> Result<(VersionSpec, Vec<Sha256>), EngineError> {
     let manifest = book.evidence(
         index,
@@ -262,17 +263,98 @@ fn from_evidence(
     ))
 }
 
-fn compute(
+/// What labels are computed from.
+struct Labelling<'a> {
+    book: &'a Book,
+    manifests: &'a Repository,
+    hashes: &'a BTreeMap<VersionId, Sha256>,
+    people: &'a People,
+    pending: &'a Pending,
+}
+
+impl<'a> Labelling<'a> {
+    fn leave(&self) -> Leave<'a> {
+        Leave {
+            state: self.pending.state(),
+            people: self.people,
+            topology: &self.manifests.topology.value.spec,
+            now: self.pending.now(),
+        }
+    }
+
+    fn known(&self, from: u64) -> Result<Versions<'a>, EngineError> {
+        let state = self.pending.state();
+        known_versions(
+            self.book,
+            self.manifests,
+            self.hashes,
+            self.people,
+            (state, from),
+        )
+    }
+
+    /// The labels of all that is registered. What was registered since `before` is added to it, if that is enough.
+    fn registered(
+        &self,
+        before: Option<Registered>,
+        premises: &Premises,
+    ) -> Result<Registered, EngineError> {
+        // Not what is pending: others may record something else in its place.
+        let size = self.book.state().size;
+        let before = before.filter(|before| before.premises == *premises && before.size <= size);
+        let before = before.map_or((0, Closure::default()), |before| {
+            (before.size, before.closure)
+        });
+        let closure = match self.grown(&before.1, &self.known(before.0)?) {
+            Some(closure) => closure,
+            None => self
+                .grown(&Closure::default(), &self.known(0)?)
+                .unwrap_or_default(),
+        };
+        let premises = premises.clone();
+        Ok(Registered {
+            premises,
+            size,
+            closure,
+        })
+    }
+
+    /// The labels of all that is registered and of new versions.
+    fn labels(&self, registered: &Closure, new: &Versions<'_>) -> Result<Labels, EngineError> {
+        if let Some(closure) = self.grown(registered, new) {
+            return Ok(closure.labels().clone());
+        }
+        let mut all = self.known(0)?;
+        all.extend(
+            new.iter()
+                .map(|(id, version)| (id.clone(), version.clone())),
+        );
+        let closure = self.grown(&Closure::default(), &all).unwrap_or_default();
+        Ok(closure.labels().clone())
+    }
+
+    /// Labels with those of further versions; `None` when these make others other.
+    fn grown(&self, closure: &Closure, more: &Versions<'_>) -> Option<Closure> {
+        with_all(self.manifests, self.leave(), more, |basis, all| {
+            closure.can_grow(all).then(|| closure.grown(basis, all))
+        })
+        .unwrap_or_default()
+    }
+}
+
+/// Does something with what labels are computed from; `None` when the topology leaves that open.
+fn with_all<T>(
     manifests: &Repository,
     leave: Leave<'_>,
-    known: &BTreeMap<(VersionId, Sha256), Known<'_>>,
-) -> Labels {
+    known: &Versions<'_>,
+    work: impl FnOnce(Basis<'_>, &[Registration<'_>]) -> T,
+) -> Option<T> {
     let topology = &manifests.topology.value.spec;
     let (Some(top), Some(snapshots)) = (
         Label::new(topology.tags.keys().cloned()),
         of_repository(manifests),
     ) else {
-        return Labels::default();
+        return None;
     };
     let whole = |name: &DatasetName| snapshots.label(&DataRef::Dataset(name.clone()));
     let names = manifests.datasets.keys();
@@ -306,12 +388,10 @@ fn compute(
             order: version.order,
         })
         .collect();
-    Labels::compute(
-        Basis {
-            datasets: &datasets,
-            top: &top,
-            common_files: &common_files,
-        },
-        &registrations,
-    )
+    let basis = Basis {
+        datasets: &datasets,
+        top: &top,
+        common_files: &common_files,
+    };
+    Some(work(basis, &registrations))
 }

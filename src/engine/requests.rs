@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
@@ -29,6 +29,9 @@ const KEEP_FROM: usize = 64;
 /// The largest file that is kept, in bytes.
 const MAX_KEPT_BYTES: usize = 64 << 20;
 
+/// What an engine knows of commits, from one look to the next.
+pub(crate) type Known = Arc<Mutex<Option<History>>>;
+
 /// Where the files at one head come from. They never change, because a commit never does.
 #[derive(Debug)]
 pub struct Requests {
@@ -36,6 +39,8 @@ pub struct Requests {
     paths: BTreeSet<String>,
     /// Where what is known of commits is kept, if it is to be believed.
     kept: Option<PathBuf>,
+    /// What this engine knows of commits.
+    known: Known,
     /// `None` when the history could not be read.
     origins: OnceLock<Option<BTreeMap<String, Origin>>>,
 }
@@ -46,12 +51,14 @@ impl Requests {
         head: Oid,
         releases: impl Iterator<Item = (&'a EnvironmentName, VersionId)>,
         kept: Option<PathBuf>,
+        known: Known,
     ) -> Self {
         let paths = releases.flat_map(|(environment, version)| paths_of(environment, &version));
         Self {
             head,
             paths: paths.collect(),
             kept,
+            known,
             origins: OnceLock::new(),
         }
     }
@@ -79,7 +86,11 @@ impl Requests {
 
     fn read(&self, repository: &Repository) -> Result<BTreeMap<String, Origin>, GitError> {
         let kept = self.kept.as_deref();
-        let mut history = kept.and_then(|path| load(path).ok()?).unwrap_or_default();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whatever fails from here on, nothing is known of it the next time.
+        let history = known.take();
+        let load = || kept.and_then(|path| load(path).ok()?);
+        let mut history = history.or_else(load).unwrap_or_default();
         let new = history.learn(repository, self.head)?;
         if let Some(path) = kept.filter(|_| new >= KEEP_FROM)
             && let Err(error) = keep(path, &history)
@@ -88,7 +99,9 @@ impl Requests {
             tracing::debug!(%path, %error, "what is known of the history is not kept");
         }
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
-        history.origins(repository, &paths, self.head)
+        let origins = history.origins(repository, &paths, self.head)?;
+        *known = Some(history);
+        Ok(origins)
     }
 }
 

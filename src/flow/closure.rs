@@ -117,21 +117,76 @@ pub struct Basis<'a> {
 
 /// The label of every registered digest. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Labels(Arc<BTreeMap<TreeDigest, Explained>>);
+pub struct Labels(Arc<BTreeMap<TreeDigest, Arc<Explained>>>);
 
 impl Labels {
     /// Computes all labels in one pass over the graph, inputs first.
     #[must_use]
     pub fn compute(basis: Basis<'_>, registrations: &[Registration<'_>]) -> Self {
-        let graph = Graph::build(basis, registrations);
-        let mut labels = Self::default();
+        Closure::default().grown(basis, registrations).labels
+    }
+
+    /// The bases of those inputs that have their labels, in order.
+    fn bases(&self, inputs: &BTreeSet<TreeDigest>) -> impl Iterator<Item = Sha256> {
+        let known = inputs.iter().filter_map(|input| self.get(*input));
+        known.map(|known| known.basis)
+    }
+
+    /// The label of a digest, with reasons; `None` when nobody registered it.
+    #[must_use]
+    pub fn get(&self, digest: TreeDigest) -> Option<&Explained> {
+        self.0.get(&digest).map(Arc::as_ref)
+    }
+}
+
+/// The labels of some registrations, with what later ones need to know of these. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Closure {
+    labels: Labels,
+    /// Which registration had each file first, without files that prove nothing.
+    holders: Arc<BTreeMap<Sha256, (TreeDigest, VersionId)>>,
+    /// The bases that are named and that nobody registered.
+    missing: Arc<BTreeSet<TreeDigest>>,
+    /// The place of the last registration.
+    last: Option<u64>,
+}
+
+impl Closure {
+    /// The labels.
+    #[must_use]
+    pub const fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Whether further registrations make no label that is known another one: they come later, and nobody registered or named
+    /// their digests.
+    #[must_use]
+    pub fn can_grow(&self, registrations: &[Registration<'_>]) -> bool {
+        registrations.iter().all(|registration| {
+            let digest = registration.digest;
+            self.last.is_none_or(|last| registration.order > last)
+                && self.labels.get(digest).is_none()
+                && !self.missing.contains(&digest)
+        })
+    }
+
+    /// The labels of these and further registrations, on the same basis. What [`Closure::can_grow`] refuses has to be
+    /// computed whole.
+    #[must_use]
+    pub fn grown(&self, basis: Basis<'_>, registrations: &[Registration<'_>]) -> Self {
+        if registrations.is_empty() {
+            return self.clone();
+        }
+        let graph = Graph::build(basis, self, registrations);
+        let mut labels = self.labels.clone();
         let (waves, cycles) = graph.inputs_first();
         for wave in waves {
             let explained: Vec<_> = wave
                 .into_par_iter()
                 .map(|(digest, inputs)| {
                     let explained = graph.explain(digest, &labels);
-                    (digest, explained.based_on(digest, labels.bases(&inputs)))
+                    let explained = explained.based_on(digest, labels.bases(&inputs));
+                    (digest, Arc::new(explained))
                 })
                 .collect();
             Arc::make_mut(&mut labels.0).extend(explained);
@@ -140,21 +195,27 @@ impl Labels {
         for (digest, inputs) in cycles {
             let explained = Explained::all(basis.top, &Reason::Cycle);
             let explained = explained.based_on(digest, labels.bases(&inputs));
-            Arc::make_mut(&mut labels.0).insert(digest, explained);
+            Arc::make_mut(&mut labels.0).insert(digest, Arc::new(explained));
         }
-        labels
-    }
-
-    /// The bases of those inputs that have their labels, in order.
-    fn bases(&self, inputs: &BTreeSet<TreeDigest>) -> impl Iterator<Item = Sha256> {
-        let known = inputs.iter().filter_map(|input| self.0.get(input));
-        known.map(|known| known.basis)
-    }
-
-    /// The label of a digest, with reasons; `None` when nobody registered it.
-    #[must_use]
-    pub fn get(&self, digest: TreeDigest) -> Option<&Explained> {
-        self.0.get(&digest)
+        let new_holders = graph.first_holder.iter();
+        let new_holders =
+            new_holders.map(|(file, first)| (*file, (first.digest, first.id.clone())));
+        let mut holders = Arc::clone(&self.holders);
+        Arc::make_mut(&mut holders).extend(new_holders);
+        let lineages = registrations
+            .iter()
+            .filter_map(|registration| registration.lineage);
+        let bases = lineages.flat_map(|lineage| counted(&lineage.bases));
+        let mut missing = Arc::clone(&self.missing);
+        let named = bases.map(|base| base.digest);
+        Arc::make_mut(&mut missing).extend(named.filter(|base| labels.get(*base).is_none()));
+        let last = registrations.iter().map(|registration| registration.order);
+        Self {
+            labels,
+            holders,
+            missing,
+            last: last.max().max(self.last),
+        }
     }
 }
 
@@ -207,14 +268,24 @@ type Node = (TreeDigest, BTreeSet<TreeDigest>);
 
 struct Graph<'a> {
     basis: Basis<'a>,
+    /// What was registered before.
+    before: &'a Closure,
     registrations: BTreeMap<TreeDigest, Vec<&'a Registration<'a>>>,
-    first_holder: BTreeMap<Sha256, &'a Registration<'a>>,
+    /// Who had each file first that nobody had before.
+    first_holder: BTreeMap<Sha256, First<'a>>,
+}
+
+/// The registration that had a file first.
+#[derive(Clone, Copy)]
+struct First<'a> {
+    digest: TreeDigest,
+    id: &'a VersionId,
 }
 
 impl<'a> Graph<'a> {
-    fn build(basis: Basis<'a>, registrations: &'a [Registration<'a>]) -> Self {
+    fn build(basis: Basis<'a>, before: &'a Closure, registrations: &'a [Registration<'a>]) -> Self {
         let mut by_digest: BTreeMap<TreeDigest, Vec<&Registration<'_>>> = BTreeMap::new();
-        let mut first_holder: BTreeMap<Sha256, &Registration<'_>> = BTreeMap::new();
+        let mut first_holder: BTreeMap<Sha256, First<'_>> = BTreeMap::new();
         let mut ordered: Vec<&Registration<'_>> = registrations.iter().collect();
         ordered.sort_by_key(|registration| (registration.order, registration.id));
         for registration in ordered {
@@ -223,13 +294,17 @@ impl<'a> Graph<'a> {
                 .or_default()
                 .push(registration);
             for file in &registration.files {
-                if !basis.common_files.contains(file) {
-                    first_holder.entry(*file).or_insert(registration);
+                if !basis.common_files.contains(file) && !before.holders.contains_key(file) {
+                    first_holder.entry(*file).or_insert(First {
+                        digest: registration.digest,
+                        id: registration.id,
+                    });
                 }
             }
         }
         Self {
             basis,
+            before,
             registrations: by_digest,
             first_holder,
         }
@@ -251,7 +326,9 @@ impl<'a> Graph<'a> {
                 .filter_map(|file| self.first(registration, file))
                 .map(|first| first.digest);
             inputs.extend(holders.filter(|holder| *holder != digest));
-            inputs.extend(bases.filter(|base| self.registrations.contains_key(base)));
+            inputs.extend(bases.filter(|base| {
+                self.registrations.contains_key(base) || self.before.labels.get(*base).is_some()
+            }));
         }
         inputs
     }
@@ -268,13 +345,18 @@ impl<'a> Graph<'a> {
         // How many inputs each still waits for.
         let mut waiting: BTreeMap<TreeDigest, (BTreeSet<TreeDigest>, usize)> = BTreeMap::new();
         for (digest, inputs) in nodes {
-            for input in &inputs {
+            let mut count = 0_usize;
+            // What was registered before has its label.
+            for input in inputs
+                .iter()
+                .filter(|input| self.registrations.contains_key(*input))
+            {
                 dependents.entry(*input).or_default().push(digest);
+                count = count.saturating_add(1);
             }
-            if inputs.is_empty() {
+            if count == 0 {
                 wave.push((digest, inputs));
             } else {
-                let count = inputs.len();
                 waiting.insert(digest, (inputs, count));
             }
         }
@@ -370,8 +452,13 @@ impl<'a> Graph<'a> {
     }
 
     /// The first registration that had a file of another.
-    fn first(&self, of: &Registration<'_>, file: &Sha256) -> Option<&'a Registration<'a>> {
-        let first = self.first_holder.get(file).copied()?;
+    fn first(&self, of: &Registration<'_>, file: &Sha256) -> Option<First<'a>> {
+        let before = self.before.holders.get(file);
+        let before = before.map(|(digest, id)| First {
+            digest: *digest,
+            id,
+        });
+        let first = before.or_else(|| self.first_holder.get(file).copied())?;
         if planted!(FirstFileOnly) && of.files.first() != Some(file) {
             return None;
         }
@@ -412,6 +499,9 @@ pub fn highest<'a>(labels: impl Iterator<Item = &'a Label>) -> Option<Label> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn label(tags: &[&str]) -> Label {
@@ -431,7 +521,7 @@ mod tests {
     /// What one test registers: number, files, datasets, bases.
     type Row<'a> = (u8, &'a [u8], &'a [&'a str], &'a [u8]);
 
-    fn labels(rows: &[Row<'_>]) -> BTreeMap<u8, Label> {
+    fn with<T>(rows: &[Row<'_>], work: impl FnOnce(Basis<'_>, &[Registration<'_>]) -> T) -> T {
         let datasets = BTreeMap::from([
             ("sample".parse().unwrap(), label(&["internal"])),
             ("field".parse().unwrap(), label(&["production"])),
@@ -471,17 +561,49 @@ mod tests {
                 order: index as u64,
             })
             .collect();
-        let computed = Labels::compute(
-            Basis {
-                datasets: &datasets,
-                top: &top,
-                common_files: &common,
-            },
-            &registrations,
-        );
+        let basis = Basis {
+            datasets: &datasets,
+            top: &top,
+            common_files: &common,
+        };
+        work(basis, &registrations)
+    }
+
+    fn labels(rows: &[Row<'_>]) -> BTreeMap<u8, Label> {
+        let computed = with(rows, Labels::compute);
         rows.iter()
             .map(|row| (row.0, computed.get(digest(row.0)).unwrap().label.clone()))
             .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn labels_that_can_grow_become_those_of_all(
+            rows in vec(
+                (0..8_u8, vec(0..6_u8, 0..3), any::<[bool; 2]>(), vec(0..9_u8, 0..3)),
+                1..9,
+            ),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let datasets = |chosen: &[bool; 2]| -> Vec<&str> {
+                let names = ["sample", "field"].into_iter().zip(chosen);
+                names.filter(|(_, is_chosen)| **is_chosen).map(|(name, _)| name).collect()
+            };
+            let datasets: Vec<Vec<&str>> = rows.iter().map(|row| datasets(&row.2)).collect();
+            let rows: Vec<Row<'_>> = rows
+                .iter()
+                .zip(&datasets)
+                .map(|(row, datasets)| (row.0, &row.1[..], &datasets[..], &row.3[..]))
+                .collect();
+            with(&rows, |basis, all| {
+                let (before, after) = all.split_at(at.index(all.len() + 1));
+                let closure = Closure::default().grown(basis, before);
+                if closure.can_grow(after) {
+                    let grown = closure.grown(basis, after);
+                    assert_eq!(*grown.labels(), Labels::compute(basis, all));
+                }
+            });
+        }
     }
 
     #[test]

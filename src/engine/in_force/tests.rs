@@ -100,31 +100,44 @@ fn header(kind: &str, name: &str) -> String {
     format!("apiVersion: promote.dev/v1alpha1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n")
 }
 
+fn version(of: Which, base: Option<(Which, bool)>, is_right: bool) -> String {
+    let mut text = header("ModelVersion", &format!("m{}", of.0));
+    let digest_of = digest(of, is_right);
+    write!(
+        text,
+        "  project: wildlife\n  version: 1.{}.0\n  digest: dirhash1:{digest_of}\n  size: 1\n  workspace: dev\n  lineage:\n    datasets: [penguins-sample]\n",
+        of.1,
+    )
+    .unwrap();
+    if let Some((base, is_right)) = base {
+        let digest_of = digest(base, is_right);
+        write!(
+            text,
+            "    bases:\n      - version: wildlife/model/m{}@1.{}.0\n        digest: dirhash1:{digest_of}\n",
+            base.0, base.1,
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn release(of: Which, is_right: bool) -> String {
+    let (model, version) = of;
+    let digest = digest(of, is_right);
+    header("Release", &format!("m{model}"))
+        + &format!(
+            "  environment: qa\n  artifact: wildlife/model/m{model}\n  version: 1.{version}.0\n  digest: dirhash1:{digest}\n"
+        )
+}
+
 impl Edit {
     /// The file that changes, and what it is then.
     fn file(&self) -> (String, Option<String>) {
         match self {
-            Self::Version { of, base, is_right } => {
-                let mut text = header("ModelVersion", &format!("m{}", of.0));
-                write!(
-                    text,
-                    "  project: wildlife\n  version: 1.{}.0\n  digest: dirhash1:{}\n  size: 1\n  workspace: dev\n  lineage:\n    datasets: [penguins-sample]\n",
-                    of.1,
-                    digest(*of, *is_right)
-                )
-                .unwrap();
-                if let Some((base, is_right)) = base {
-                    write!(
-                        text,
-                        "    bases:\n      - version: wildlife/model/m{}@1.{}.0\n        digest: dirhash1:{}\n",
-                        base.0,
-                        base.1,
-                        digest(*base, *is_right)
-                    )
-                    .unwrap();
-                }
-                (format!("{}.yaml", stem(*of)), Some(text))
-            }
+            Self::Version { of, base, is_right } => (
+                format!("{}.yaml", stem(*of)),
+                Some(version(*of, *base, *is_right)),
+            ),
             Self::Checksums { of, is_right } => {
                 (format!("{}.sha256", stem(*of)), Some(lines(*of, *is_right)))
             }
@@ -148,21 +161,10 @@ impl Edit {
                 (format!("models/wildlife/m{model}/model.yaml"), Some(text))
             }
             Self::NoModel(model) => (format!("models/wildlife/m{model}/model.yaml"), None),
-            Self::Release { of, is_right } => {
-                let mut text = header("Release", &format!("m{}", of.0));
-                write!(
-                    text,
-                    "  environment: qa\n  artifact: wildlife/model/m{}\n  version: 1.{}.0\n  digest: dirhash1:{}\n",
-                    of.0,
-                    of.1,
-                    digest(*of, *is_right)
-                )
-                .unwrap();
-                (
-                    format!("releases/qa/wildlife/model/m{}.yaml", of.0),
-                    Some(text),
-                )
-            }
+            Self::Release { of, is_right } => (
+                format!("releases/qa/wildlife/model/m{}.yaml", of.0),
+                Some(release(*of, *is_right)),
+            ),
             Self::NoRelease(model) => (format!("releases/qa/wildlife/model/m{model}.yaml"), None),
             Self::Unexpected(is_there) => (
                 "models/wildlife/m0/1.0.yaml".to_owned(),
