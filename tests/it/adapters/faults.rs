@@ -14,7 +14,7 @@ use promote::model::artifact::VersionId;
 
 use serde_json::{Value, json};
 
-use super::azure::fake::{Arm, CLIENT_SECRET, GROUP, SUBSCRIPTION};
+use super::azure::fake::{Arm, CLIENT_SECRET, GROUP, SUBSCRIPTION, TOKEN};
 use super::{WORKSPACE, open_platform};
 use crate::servers::buckets::{self, AZURE_ACCOUNT, AZURE_KEY, BUCKET, KEY_ID, SECRET_KEY};
 use crate::servers::proxy::{Fault, Proxy};
@@ -133,6 +133,9 @@ async fn breaks(
     proxy.arm(at, fault);
     let result = promote(broken, &record, &whole).await;
     proxy.disarm();
+    if let Err(error) = &result {
+        no_secret_shows(error);
+    }
     let held = calm.stat(Locator::Version(&record.version)).await.unwrap();
     if let Some(held) = &held {
         assert_eq!(held, &record, "{kind} {name}: after {result:?}");
@@ -151,6 +154,22 @@ async fn breaks(
         .await
         .unwrap();
     assert_eq!(current.as_ref(), Some(&record), "{kind} {name}");
+}
+
+/// Errors end up in logs and in the ledger.
+#[track_caller]
+fn no_secret_shows(error: &AdapterError) {
+    let text = format!("{error} {error:?}");
+    for secret in [
+        SECRET_KEY,
+        AZURE_KEY,
+        CLIENT_SECRET,
+        TOKEN,
+        "sig=",
+        "Signature=",
+    ] {
+        assert!(!text.contains(secret), "{text}");
+    }
 }
 
 /// With retries: one broken request does not matter, and the server's wish to be left alone is heard.
