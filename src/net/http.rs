@@ -47,7 +47,8 @@ impl HttpError {
     #[must_use]
     pub fn of(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        if error.is_decode() || error.is_builder() {
+        // A body that breaks off is an error of decoding there, though nothing is decoded: it may come whole next time.
+        if error.is_builder() {
             return Self::Form(chain(&error));
         }
         Self::Line(chain(&error))

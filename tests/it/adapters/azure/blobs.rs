@@ -1,5 +1,6 @@
 //! What the fake does with Azurite: containers, signatures, and copies from one container to another.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::OnceLock;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
 use super::fake::CONTAINER;
+use super::http::{Reply, Request};
 use crate::servers::Server;
 use crate::servers::azurite::{ACCOUNT, KEY, azurite};
 
@@ -129,6 +131,34 @@ impl Blobs {
         assert_eq!(status, 202, "{blob}");
     }
 
+    /// What Azurite says to a request that came for it by another address.
+    pub(super) fn forward(&self, request: &Request) -> Reply {
+        let query: Vec<String> = request
+            .query
+            .iter()
+            .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
+            .collect();
+        let mut head = format!(
+            "{} {}?{} HTTP/1.0\r\nHost: {}\r\n",
+            request.method,
+            request.path,
+            query.join("&"),
+            self.endpoint()
+        );
+        for (name, value) in &request.headers {
+            if !matches!(name.as_str(), "host" | "connection" | "content-length") {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        let (status, headers, body) = self.exchange(head, &request.body);
+        let code = headers.get("x-ms-error-code").cloned().unwrap_or_default();
+        Reply {
+            status,
+            headers: vec![("x-ms-error-code", code)],
+            body,
+        }
+    }
+
     /// One request, as HTTP/1.0 so that the answer comes in one piece.
     fn send(
         &self,
@@ -139,29 +169,37 @@ impl Blobs {
     ) -> (u16, Vec<u8>) {
         let mark = if target.contains('?') { '&' } else { '?' };
         let mut head = format!(
-            "{method} /{ACCOUNT}/{target}{mark}{} HTTP/1.0\r\nHost: {}\r\nx-ms-version: {VERSION}\r\nContent-Length: {}\r\n",
+            "{method} /{ACCOUNT}/{target}{mark}{} HTTP/1.0\r\nHost: {}\r\nx-ms-version: {VERSION}\r\n",
             Self::own(),
             self.endpoint(),
-            body.len()
         );
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        head.push_str("\r\n");
+        let (status, _, body) = self.exchange(head, body);
+        (status, body)
+    }
+
+    /// Sends a head and a body, and reads the answer: status, headers, body.
+    fn exchange(&self, mut head: String, body: &[u8]) -> (u16, BTreeMap<String, String>, Vec<u8>) {
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server().port())).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        let end = answer
-            .windows(4)
-            .position(|part| part == b"\r\n\r\n")
-            .unwrap();
-        let status = std::str::from_utf8(&answer[9..12])
-            .unwrap()
-            .parse()
-            .unwrap();
-        (status, answer[end + 4..].to_vec())
+        let end = answer.windows(4).position(|part| part == b"\r\n\r\n");
+        let end = end.unwrap();
+        let head = std::str::from_utf8(&answer[..end]).unwrap();
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        let headers = lines
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        (
+            head[9..12].parse().unwrap(),
+            headers,
+            answer[end + 4..].to_vec(),
+        )
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Settings {
     pub(super) tampers: bool,
     /// How the datastore is opened: `AccountKey` or `Sas`.
     pub(super) secrets: &'static str,
+    /// Where the datastore says that blobs are, instead of Azurite itself.
+    pub(super) endpoint: Option<String>,
     /// Jobs by name.
     pub(super) jobs: BTreeMap<String, Value>,
     /// Looked at before anything else.
@@ -95,6 +97,7 @@ impl Arm {
                 keeps_properties: true,
                 tampers: false,
                 secrets: "AccountKey",
+                endpoint: None,
                 jobs: BTreeMap::new(),
                 fault: None,
             },

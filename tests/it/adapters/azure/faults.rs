@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::fake::{Arm, Fault};
-use super::http::Reply;
+use super::http::{Fake, Reply};
 use super::support::{create, permitted, version, write};
 
 const FILES: &[(&str, &[u8])] = &[("a", b"1"), ("b", b"2")];
@@ -97,6 +98,55 @@ async fn a_registry_survives_every_cut_at_every_request() {
     let cut = Reply::text(200, "{\"value").with("X-Cut", "");
     let turns = survives("registry", &cut).await;
     assert!(turns >= 8, "{turns}");
+}
+
+/// Spoils one answer of those that the blobs give.
+type Spoil = fn(Reply) -> Reply;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_survives_what_happens_to_any_answer_about_blobs() {
+    // It was done, and nobody heard of it; it was not done; it broke off.
+    let spoils: [Spoil; 3] = [
+        |reply| Reply {
+            status: 500,
+            ..reply
+        },
+        |_| Reply::text(503, "busy").with("Retry-After", "0"),
+        |reply| reply.with("X-Cut", ""),
+    ];
+    for (number, spoil) in spoils.into_iter().enumerate() {
+        let arm = Arm::start();
+        let blobs = Arc::clone(&arm.blobs);
+        let left = Arc::new(AtomicUsize::new(usize::MAX));
+        let counted = Arc::clone(&left);
+        let front = Fake::start(move |request| {
+            let is_turn = counted.fetch_sub(1, Ordering::SeqCst) == 0;
+            let never_comes = is_turn && number == 1;
+            let reply = if never_comes {
+                Reply::text(503, "")
+            } else {
+                blobs.forward(request)
+            };
+            if is_turn { spoil(reply) } else { reply }
+        });
+        arm.state().settings.endpoint = Some(front.url().replace("http://", ""));
+        // Two files, one of them in two pieces, and the record.
+        let long = vec![7; (4 << 20) + 1];
+        let files: &[(&str, &[u8])] = &[("a", b"1"), ("long", &long)];
+        // Five requests write it, three read it back.
+        for turn in 0..8 {
+            let text = format!("retail/model/churn@1.{turn}.0");
+            let adapter = whole(Arc::new(arm.adapter("workspace")));
+            left.store(turn, Ordering::SeqCst);
+            let (record, written) = write(adapter.as_ref(), &text, files).await;
+            assert_eq!(written.unwrap(), Written::Created, "{number} {turn}");
+            let read = verify(adapter.as_ref(), &record.version, &record.files).await;
+            assert_eq!(read.unwrap(), record.digest, "{number} {turn}");
+            let was_spoilt = left.swap(usize::MAX, Ordering::SeqCst) > turn;
+            assert!(was_spoilt, "{number} {turn}: there were fewer requests");
+        }
+        arm.finish();
+    }
 }
 
 /// One long file that is made as it is read.

@@ -73,10 +73,12 @@ impl State {
     }
 
     fn datastore(&self, blobs: &Blobs, path: &str) -> Value {
+        let endpoint = self.settings.endpoint.clone();
+        let endpoint = endpoint.unwrap_or_else(|| blobs.endpoint());
         let secrets = json!({ "secretsType": self.settings.secrets });
         json!({ "id": path, "name": "workspaceblobstore", "properties": {
             "datastoreType": "AzureBlob", "isDefault": true, "accountName": ACCOUNT,
-            "containerName": CONTAINER, "endpoint": blobs.endpoint(), "protocol": "http",
+            "containerName": CONTAINER, "endpoint": endpoint, "protocol": "http",
             "credentials": { "credentialsType": self.settings.secrets, "secrets": secrets },
         } })
     }
