@@ -1,6 +1,7 @@
 //! Looking whether the workspace can be relied on, without changing anything.
 
 use jiff::Timestamp;
+use reqwest::Method;
 use reqwest::header::{DATE, HeaderMap};
 use serde_json::Value;
 
@@ -8,6 +9,7 @@ use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout};
 use crate::adapter::{AdapterErrorKind, Permission, Probe, Result};
 use crate::model::platform::AzureMlPlace;
+use crate::redact::printable;
 
 /// What the service cannot do, and what is done about it.
 const LIMITS: [&str; 4] = [
@@ -19,31 +21,20 @@ const LIMITS: [&str; 4] = [
 
 pub(super) async fn probe(adapter: &AzureMlAdapter) -> Result<Probe> {
     let call = adapter.call("probe");
-    let url = adapter.arm.address(&adapter.arm.place);
-    let answer = adapter
-        .arm
-        .send(call, reqwest::Method::GET, url, None)
-        .await?
-        .success(call)?;
     let mut probe = Probe {
-        clock: date(&answer.headers),
+        limits: LIMITS.map(str::to_owned).to_vec(),
         ..Probe::default()
     };
-    let place: Value = answer.decode(call)?;
-    let text = |pointer| place.pointer(pointer).and_then(Value::as_str);
     let kind = match adapter.spec.place {
         AzureMlPlace::Workspace => "workspace",
         AzureMlPlace::Registry => "registry",
     };
-    probe.server = Some(format!(
-        "Azure Machine Learning, {kind} `{}` in `{}`, api-version {}",
-        adapter.spec.name,
-        text("/location").unwrap_or("?"),
-        adapter.arm.api_version
-    ));
+    let read = look(adapter, call, kind, &mut probe).await;
+    let read = permission(read)?;
     let mut add = |name: &str, permission| {
         probe.permissions.insert(name.to_owned(), permission);
     };
+    add(&format!("read the {kind}"), read);
     for collection in layout::COLLECTIONS {
         let listed = first_page(adapter, call, collection).await;
         add(&format!("read {collection}"), permission(listed)?);
@@ -73,8 +64,28 @@ pub(super) async fn probe(adapter: &AzureMlAdapter) -> Result<Probe> {
     }
     // Only writing shows whether writing is allowed.
     add("write versions and tags", Permission::Unknown);
-    probe.limits = LIMITS.map(str::to_owned).to_vec();
     Ok(probe)
+}
+
+/// What the workspace or the registry says of itself.
+async fn look(
+    adapter: &AzureMlAdapter,
+    call: Call<'_>,
+    kind: &str,
+    probe: &mut Probe,
+) -> Result<()> {
+    let url = adapter.arm.address(&adapter.arm.place);
+    let answer = adapter.arm.send(call, Method::GET, url, None).await?;
+    probe.clock = date(&answer.headers);
+    let place: Value = answer.success(call)?.decode(call)?;
+    let region = place.pointer("/location").and_then(Value::as_str);
+    probe.server = Some(format!(
+        "Azure Machine Learning, {kind} `{}` in `{}`, api-version {}",
+        adapter.spec.name,
+        printable(region.unwrap_or("?")),
+        adapter.arm.api_version
+    ));
+    Ok(())
 }
 
 async fn first_page(adapter: &AzureMlAdapter, call: Call<'_>, collection: &str) -> Result<()> {

@@ -14,8 +14,8 @@ use crate::redact::Secret;
 pub(super) const BLOB_VERSION: &str = "2021-08-06";
 /// Read, add, create, write, list; nothing that deletes.
 const PERMISSIONS: &str = "racwl";
-/// How long a signature is good for.
-const LIFE: SignedDuration = SignedDuration::from_hours(2);
+/// How long a signature is good for: longer than the longest write.
+const LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 /// The query that opens a container; `None` when the key is not base64.
 pub(super) fn query(

@@ -22,6 +22,10 @@ const PIECE_BYTES: u64 = 4 * 1024 * 1024;
 /// The most pieces that a blob can have.
 const MAX_PIECES: u64 = 50_000;
 
+/// The longest name of a blob, in characters, and the most parts that it has.
+const MAX_NAME: usize = 1024;
+const MAX_PARTS: usize = 254;
+
 /// Writes all files of a record. Those of them that are there already have to have the same bytes.
 pub(super) async fn upload(
     call: Call<'_>,
@@ -29,6 +33,16 @@ pub(super) async fn upload(
     record: &Record,
     content: &dyn Content,
 ) -> Result<()> {
+    for file in record.files.records() {
+        let blob = place.blob(file.path.as_str());
+        if blob.chars().count() > MAX_NAME || blob.split('/').count() > MAX_PARTS {
+            let message = format!(
+                "`{}`: with its folder the name of the blob has more than {MAX_NAME} characters or {MAX_PARTS} parts",
+                file.path
+            );
+            return Err(call.error(AdapterErrorKind::Unsupported, message));
+        }
+    }
     let mut files = record.files.records().iter();
     let mut under_way = FuturesUnordered::new();
     loop {

@@ -82,7 +82,7 @@ async fn survives(kind: &str, bad: &Reply) -> usize {
             return turn;
         }
     }
-    unreachable!("it never ends")
+    panic!("it never ends")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -304,6 +304,10 @@ async fn what_a_cut_write_left_is_used_and_what_others_put_there_is_not_written_
     assert_eq!(listed(&adapter).await, Vec::<String>::new());
     arm.blobs.delete(CONTAINER, &format!("{folder}/b"));
     create(&adapter, "retail/model/churn@1.0.0", files).await;
+    let long = vec!["a"; 260].join("/");
+    let (_, refused) = write(&adapter, "retail/model/churn@2.0.0", &[(&long, b"1")]).await;
+    let text = said(refused);
+    assert!(text.starts_with("Unsupported Permanent: `a/a/"), "{text}");
     let (_, refused) = write(
         &adapter,
         "retail/model/churn@2.0.0",
@@ -350,6 +354,7 @@ async fn a_probe_says_what_it_found_and_changes_nothing() {
             ("read data", Permission::Granted),
             ("read datastore workspaceblobstore", Permission::Granted),
             ("read models", Permission::Granted),
+            ("read the workspace", Permission::Granted),
             ("write versions and tags", Permission::Unknown),
         ]
     );
