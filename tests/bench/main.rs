@@ -4,6 +4,7 @@
 //! between machines better than a time. Nothing fails here: a shared machine is noisy.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a benchmark that cannot arrange its files has nothing to say, and arranges files"
 )]
@@ -14,8 +15,11 @@ mod ledger;
 mod machine;
 mod many;
 mod measure;
+mod mlflow;
 mod organisation;
 mod scale;
+#[path = "../it/servers/mod.rs"]
+mod servers;
 mod size;
 mod start;
 mod table;
@@ -27,7 +31,7 @@ use crate::table::Table;
 type Subject = (&'static str, fn(&mut Table));
 
 /// Every subject.
-const SUBJECTS: [Subject; 7] = [
+const SUBJECTS: [Subject; 8] = [
     ("start", start::run),
     ("digest", digest::one_large_file),
     ("files", digest::many_files),
@@ -35,6 +39,7 @@ const SUBJECTS: [Subject; 7] = [
     ("scale", scale::run),
     ("ledger", ledger::run),
     ("size", size::run),
+    ("mlflow", mlflow::run),
 ];
 
 fn main() {

@@ -42,7 +42,7 @@ pub(super) struct Held {
 /// The tags of a new version.
 pub(super) fn tags(record: &Record, hash: Sha256) -> Vec<KeyValue> {
     let mut tags = run_tags(record);
-    tags.push(KeyValue::new(RECORD, hash));
+    tags.push(KeyValue::new(RECORD, &hash));
     tags
 }
 
@@ -51,7 +51,7 @@ pub(super) fn run_tags(record: &Record) -> Vec<KeyValue> {
     vec![
         KeyValue::new(ARTIFACT, &record.version.artifact),
         KeyValue::new(VERSION, &record.version.version),
-        KeyValue::new(DIGEST, record.digest),
+        KeyValue::new(DIGEST, &record.digest),
     ]
 }
 

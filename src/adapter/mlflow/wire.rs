@@ -16,7 +16,7 @@ pub(super) struct KeyValue {
 
 impl KeyValue {
     /// A tag to send.
-    pub(super) fn new(key: &str, value: impl ToString) -> Self {
+    pub(super) fn new(key: &str, value: &impl ToString) -> Self {
         Self {
             key: key.to_owned(),
             value: value.to_string(),
