@@ -14,10 +14,12 @@ use crate::adapter::oci::{OciAdapter, media, names};
 use crate::adapter::sweep::Found;
 use crate::fs::tar::{Event, TarReader};
 use crate::model::artifact::{ArtifactId, VersionId};
-use crate::model::digest::{Sha256, TreePath};
+use crate::model::digest::{MAX_FILES, Sha256, TreePath};
 
 /// The most manifests that one tag leads to.
 const MAX_MANIFESTS: usize = 2048;
+/// The most blobs that one tag leads to: files of the largest version, and what goes with them.
+const MAX_BLOBS: usize = MAX_FILES + MAX_MANIFESTS;
 /// The most files of one tar layer that are told.
 const MAX_ENTRIES: usize = 200_000;
 
@@ -90,7 +92,7 @@ fn told(item: &Item, hashed: Hashed) -> Vec<Result<Found>> {
     std::iter::once(own).chain(inner).map(Ok).collect()
 }
 
-/// All blobs that the tags of a repository lead to, each manifest once.
+/// All blobs that the tags of a repository lead to. A manifest that has other names than a version's is told once.
 async fn items<S: Store>(adapter: &OciAdapter<S>, repository: String) -> Result<Vec<Item>> {
     let store = &adapter.store;
     let artifact = artifact_of(adapter, "sweep", &repository).await?;
@@ -136,42 +138,56 @@ impl<S: Store> Walk<'_, S> {
             artifact: artifact.clone(),
             version,
         });
-        let found = self.document(Reference::Tag(tag)).await;
-        let mut documents = match found {
-            Ok(document) => vec![document],
+        let document = match self.document(Reference::Tag(tag)).await {
+            Ok(document) => document,
             Err(reason) => return self.unreadable(place, reason),
         };
-        let mut count = 0;
-        while let Some(document) = documents.pop() {
-            count += 1;
-            if count > MAX_MANIFESTS {
-                let reason = format!("it leads to more than {MAX_MANIFESTS} manifests");
+        // A version is told whole, though another may have the same manifest or share parts of it.
+        let is_new = self.seen.insert(document.sha256());
+        if !is_new && version.is_none() {
+            return;
+        }
+        let before = self.items.len();
+        let mut listed = self.blobs(&place, version.as_ref(), &document);
+        let mut count = listed.len();
+        // One after the other: a list may name many large ones.
+        while let Some(descriptor) = listed.pop() {
+            let path = format!("{place}@{}", shown(&descriptor.digest));
+            let more = match self.listed(&descriptor).await {
+                Ok(document) => self.blobs(&path, version.as_ref(), &document),
+                Err(reason) => {
+                    self.unreadable(path, reason);
+                    continue;
+                }
+            };
+            count += more.len();
+            listed.extend(more);
+            if count > MAX_MANIFESTS || self.items.len() - before > MAX_BLOBS {
+                let reason =
+                    format!("it leads to more than {MAX_MANIFESTS} manifests or {MAX_BLOBS} blobs");
                 return self.unreadable(place, reason);
             }
-            if !self.seen.insert(document.sha256()) {
-                continue;
-            }
-            match Parsed::parse(&document.bytes) {
-                Err(reason) => self.unreadable(place.clone(), reason),
-                Ok(Parsed::Manifest(manifest)) => {
-                    self.blob(&place, None, &manifest.config);
-                    for layer in &manifest.layers {
-                        self.blob(&place, version.as_ref(), layer);
-                    }
-                }
-                Ok(Parsed::Index(index)) => {
-                    for descriptor in index.manifests.iter().take(MAX_MANIFESTS + 1) {
-                        match self.listed(descriptor).await {
-                            Ok(document) => documents.push(document),
-                            Err(reason) => {
-                                let path = format!("{place}@{}", shown(&descriptor.digest));
-                                self.unreadable(path, reason);
-                            }
-                        }
-                    }
-                }
-            }
         }
+    }
+
+    /// Notes the blobs of a manifest, and returns the manifests of a list.
+    fn blobs(
+        &mut self,
+        place: &str,
+        version: Option<&VersionId>,
+        document: &Document,
+    ) -> Vec<Descriptor> {
+        match Parsed::parse(&document.bytes) {
+            Ok(Parsed::Index(index)) => return index.manifests,
+            Ok(Parsed::Manifest(manifest)) => {
+                self.blob(place, None, &manifest.config);
+                for layer in &manifest.layers {
+                    self.blob(place, version, layer);
+                }
+            }
+            Err(reason) => self.unreadable(place.to_owned(), reason),
+        }
+        Vec::new()
     }
 
     async fn document(&self, reference: Reference<'_>) -> std::result::Result<Document, String> {

@@ -54,12 +54,9 @@ MODEL = "application/vnd.cncf.model"
 path = "org.cncf.model.filepath"
 config = {"descriptor": {"name": "churn"}, "config": {}, "modelfs": {"type": "layers", "diffIds": []}}
 config = blob(f"{MODEL}.config.v1+json", json.dumps(config).encode())
-manifest(
-    "2.0.0",
-    config,
-    [
-        blob(f"{MODEL}.weight.v1.raw", b"other weights", annotations={path: "weights/model.bin"}),
-        blob(f"{MODEL}.doc.v1.raw", b"# churn", annotations={path: "README.md"}),
-    ],
-    artifactType=f"{MODEL}.manifest.v1+json",
-)
+layers = [
+    blob(f"{MODEL}.weight.v1.raw", b"other weights", annotations={path: "weights/model.bin"}),
+    blob(f"{MODEL}.doc.v1.raw", b"# churn", annotations={path: "README.md"}),
+]
+for tag in ["2.0.0", "2.0.1", "latest"]:
+    manifest(tag, config, layers, artifactType=f"{MODEL}.manifest.v1+json")
