@@ -82,6 +82,7 @@ fn engine(organisation: &Organisation) -> Engine {
     let repository = Repository::open(&folder, Remote::None, GitProgram::default()).unwrap();
     let places = Places {
         branch: "main".to_owned(),
+        environment: promote::config::Environment::default(),
         state: folder.join(".git/promote"),
         base: folder,
         pinned: None,

@@ -58,6 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn refusals_mean_what_mlflow_and_proxies_mean_by_them() {
         use AdapterErrorKind as Kind;
         for (status, code, is_json, said, is_asked, kind, can_pass) in [
