@@ -124,7 +124,9 @@ fn serve(client: TcpStream, upstream: u16, plan: &Mutex<Plan>) -> std::io::Resul
     server.read_to_end(&mut answer)?;
     match fault {
         Some((_, Fault::CutAfter)) => writer.shutdown(Shutdown::Both),
-        Some((_, Fault::Truncated)) => writer.write_all(&answer[..truncated(&answer)]),
+        Some((_, Fault::Truncated)) => {
+            writer.write_all(answer.get(..truncated(&answer)).unwrap_or_default())
+        }
         _ => writer.write_all(&answer),
     }
 }
