@@ -1,5 +1,6 @@
 //! Stores and lines that misbehave.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::{KEY_PAIR, s3, version, write};
 use crate::servers::buckets;
 use crate::servers::line::{self, Message, Step};
 
-fn through(port: u16) -> std::sync::Arc<dyn promote::adapter::Adapter> {
+fn through(port: u16) -> Arc<dyn promote::adapter::Adapter> {
     super::adapter(
         "s3://bucket/t",
         &format!("http://127.0.0.1:{port}"),
@@ -119,49 +120,59 @@ async fn a_busy_store_is_left_alone_for_as_long_as_it_asks() {
     );
 }
 
+/// Which request fails next, and how.
+#[derive(Debug, Default)]
+struct Fault {
+    /// How many more go well before it; far too many for none to fail.
+    left: AtomicUsize,
+    kind: AtomicUsize,
+}
+
+impl Fault {
+    fn step(&self) -> Step {
+        if self.left.fetch_sub(1, Ordering::SeqCst) != 0 {
+            return Step::Pass;
+        }
+        match self.kind.load(Ordering::SeqCst) {
+            0 => Step::Cut,
+            1 => Step::Halve,
+            _ => Step::Answer(Message::answer("500 Oops", &[], "<html>oops</html>")),
+        }
+    }
+}
+
 /// Every request in turn fails in every way; the write ends in an error that shows nothing, or is whole; and then it
 /// can be done.
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_request_fails_the_write_is_whole_or_not_there() {
     let server = buckets::moto();
+    let fault = Arc::new(Fault::default());
+    fault.left.store(usize::MAX, Ordering::SeqCst);
+    let told = Arc::clone(&fault);
+    let port = line::start(server.port(), move |_: &mut Message| told.step(), |_, _| {});
+    let (adapter, whole) = (through(port), s3(&server, "t"));
+    // None fails until the store is known: that takes many requests.
+    write(&adapter, "before@1.0.0", &[("a", b"1")])
+        .await
+        .1
+        .unwrap();
     let long = vec![9_u8; 9 * 1024 * 1024];
     let files: &[(&str, &[u8])] = &[("a", b"1"), ("long", &long)];
-    let mut at = 0;
-    loop {
-        let mut reached = 0;
-        for fault in 0..3 {
-            // None fails until the store is known: that takes many requests.
-            let count = std::sync::Arc::new(AtomicUsize::new(usize::MAX / 2));
-            let counted = std::sync::Arc::clone(&count);
-            let port = line::start(
-                server.port(),
-                move |_: &mut Message| {
-                    if counted.fetch_add(1, Ordering::SeqCst) != at {
-                        return Step::Pass;
-                    }
-                    match fault {
-                        0 => Step::Cut,
-                        1 => Step::Halve,
-                        _ => Step::Answer(Message::answer("500 Oops", &[], "<html>oops</html>")),
-                    }
-                },
-                |_, _| {},
-            );
-            let adapter = through(port);
-            let before = format!("before@{at}.{fault}.0");
-            write(&adapter, &before, &[("a", b"1")]).await.1.unwrap();
-            count.store(0, Ordering::SeqCst);
-            let text = format!("m@{at}.{fault}.0");
+    for at in 0.. {
+        let mut is_reached = false;
+        for kind in 0..3 {
+            fault.kind.store(kind, Ordering::SeqCst);
+            fault.left.store(at, Ordering::SeqCst);
+            let text = format!("m@{at}.{kind}.0");
             let (record, written) = write(&adapter, &text, files).await;
-            reached = reached.max(count.load(Ordering::SeqCst));
-            let whole = s3(&server, "t");
+            is_reached |= fault.left.swap(usize::MAX, Ordering::SeqCst) > at;
             let held = whole.stat(Locator::Version(&record.version)).await.unwrap();
             match (&written, &held) {
                 (Ok(_), None) => panic!("{text} is said to be there"),
                 (Ok(_), Some(_)) => {}
                 // The answer to the last request can be lost: then it is there, and whole.
                 (Err(error), _) => {
-                    assert_eq!(error.status, ErrorStatus::Temporary, "{text}: {error}")
+                    assert_eq!(error.status, ErrorStatus::Temporary, "{text}: {error}");
                 }
             }
             let (_, again) = write(&whole, &text, files).await;
@@ -176,10 +187,9 @@ async fn whichever_request_fails_the_write_is_whole_or_not_there() {
                 .unwrap();
             assert_eq!(read, record.digest);
         }
-        if at >= reached {
+        if !is_reached {
             assert!(at >= 7, "only {at} requests were made");
             return;
         }
-        at += 1;
     }
 }
