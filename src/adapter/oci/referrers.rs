@@ -20,7 +20,7 @@ use crate::model::digest::Sha256;
 /// The most that may refer to one version.
 const MAX_REFERRERS: usize = 10_000;
 /// The largest file that is attached or read, in bytes.
-pub(super) const MAX_ATTACHED_BYTES: usize = 16 << 20;
+const MAX_ATTACHED_BYTES: usize = 16 << 20;
 
 /// A manifest that refers to a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
