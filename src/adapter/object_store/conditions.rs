@@ -1,6 +1,7 @@
 //! Whether the store keeps to conditions. Some stores that speak like S3 take `If-None-Match: *` without a word and
 //! overwrite, and some look first and write then, so that of two at once both succeed. A name such as "S3" says nothing,
-//! so it is tried, on an object of our own, before the first write.
+//! so it is tried, on an object of our own, before the first write. That the servers of the providers themselves decide who
+//! is first is their documentation's word; of other servers the manifest has to say it, and a race tries to refute it.
 
 use ::object_store::{PutMode, UpdateVersion};
 use bytes::Bytes;
@@ -70,12 +71,13 @@ pub(super) async fn find(session: &Session<'_>) -> Result<Conditions> {
     }
     let stale = PutMode::Update(stale(session.adapter.spec.url.provider()));
     let update = attempt(session, &key, text(), stale).await? == Answer::Refused;
-    // The providers themselves are known to; others are not.
-    let is_own = session.adapter.spec.endpoint.is_none();
+    let spec = &session.adapter.spec;
     let found = Conditions {
         create,
         update,
-        atomic: is_own || (update && is_atomic(session, &key).await?),
+        // A race can only refute: a store that looks first and writes then may be lucky. So it takes somebody's word too.
+        atomic: spec.endpoint.is_none()
+            || (spec.trust_conditions && update && is_atomic(session, &key).await?),
     };
     session.adapter.set_conditions(found);
     Ok(found)

@@ -81,12 +81,12 @@ fn limits(conditions: Option<Conditions>, keeps_versions: Option<bool>) -> Vec<S
         Some(found) => {
             if !found.decides_creation() {
                 add(
-                    "it overwrites although it is asked not to, always or when two ask at once: before a version is made visible, its folder is searched for other writers, and the record is read again",
+                    "it overwrites although it is asked not to, or may when two ask at once: before a version is made visible, its folder is searched for other writers, and the record is read again",
                 );
             }
             if !found.decides_pointers() {
                 add(
-                    "it moves pointers although others moved them meanwhile: they are read before and after; let only one `promote` write here at a time",
+                    "it moves pointers although others moved them meanwhile, or may when two do at once: they are read before and after; let only one `promote` write here at a time",
                 );
             }
         }

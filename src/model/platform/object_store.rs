@@ -32,6 +32,9 @@ pub struct ObjectStoreSpec {
     /// Whether an address without encryption is meant.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_http: bool,
+    /// Whether the server at `endpoint` is known to decide who is first when several write at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trust_conditions: bool,
 }
 
 /// How a store is told who asks.
