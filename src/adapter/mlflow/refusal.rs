@@ -38,9 +38,7 @@ impl Meaning {
                 never(AdapterErrorKind::PermissionDenied)
             }
             // It answers so for ever.
-            (503, _) if said.contains("--no-serve-artifacts") => {
-                never(AdapterErrorKind::Unsupported)
-            }
+            (503, _) if said.contains("serve-artifacts`") => never(AdapterErrorKind::Unsupported),
             (429, _) => later(AdapterErrorKind::RateLimited),
             (503, _) if is_asked => later(AdapterErrorKind::RateLimited),
             (_, "RESOURCE_ALREADY_EXISTS") => never(AdapterErrorKind::AlreadyExists),
@@ -61,11 +59,12 @@ mod tests {
     #[expect(clippy::too_many_lines, reason = "one table")]
     fn refusals_mean_what_mlflow_and_proxies_mean_by_them() {
         use AdapterErrorKind as Kind;
-        for (status, code, is_json, said, is_asked, kind, can_pass) in [
+        let old = "running in `--no-serve-artifacts` mode";
+        let new = "Run `mlflow server` with `--serve-artifacts` to enable.";
+        for (status, code, said, is_asked, kind, can_pass) in [
             (
                 401,
                 "",
-                false,
                 "You are not authenticated",
                 false,
                 Kind::PermissionDenied,
@@ -74,7 +73,6 @@ mod tests {
             (
                 403,
                 "",
-                false,
                 "Permission denied",
                 false,
                 Kind::PermissionDenied,
@@ -83,7 +81,6 @@ mod tests {
             (
                 400,
                 "PERMISSION_DENIED",
-                true,
                 "",
                 false,
                 Kind::PermissionDenied,
@@ -92,7 +89,6 @@ mod tests {
             (
                 400,
                 "RESOURCE_ALREADY_EXISTS",
-                true,
                 "",
                 false,
                 Kind::AlreadyExists,
@@ -101,66 +97,41 @@ mod tests {
             (
                 404,
                 "RESOURCE_DOES_NOT_EXIST",
-                true,
                 "",
                 false,
                 Kind::NotFound,
                 false,
             ),
-            (
-                404,
-                "",
-                false,
-                "404 Not Found",
-                false,
-                Kind::Unexpected,
-                false,
-            ),
+            (404, "NOT_FOUND", "", false, Kind::NotFound, false),
+            (404, "", "404 Not Found", false, Kind::Unexpected, false),
             (
                 400,
                 "INVALID_PARAMETER_VALUE",
-                true,
                 "",
                 false,
                 Kind::Unexpected,
                 false,
             ),
-            (302, "", false, "", false, Kind::Unexpected, false),
-            (413, "", false, "", false, Kind::Unsupported, false),
+            (302, "", "", false, Kind::Unexpected, false),
+            (413, "", "", false, Kind::Unsupported, false),
             (
                 429,
                 "REQUEST_LIMIT_EXCEEDED",
-                true,
                 "",
                 true,
                 Kind::RateLimited,
                 true,
             ),
-            (429, "", false, "", false, Kind::RateLimited, true),
-            (503, "", false, "", true, Kind::RateLimited, true),
-            (503, "", false, "", false, Kind::Unexpected, true),
-            (
-                503,
-                "",
-                false,
-                "running in `--no-serve-artifacts` mode",
-                false,
-                Kind::Unsupported,
-                false,
-            ),
-            (
-                500,
-                "INTERNAL_ERROR",
-                true,
-                "",
-                false,
-                Kind::Unexpected,
-                true,
-            ),
-            (502, "", false, "Bad Gateway", false, Kind::Unexpected, true),
+            (429, "", "", false, Kind::RateLimited, true),
+            (503, "", "", true, Kind::RateLimited, true),
+            (503, "", "", false, Kind::Unexpected, true),
+            (503, "", old, false, Kind::Unsupported, false),
+            (503, "", new, false, Kind::Unsupported, false),
+            (500, "INTERNAL_ERROR", "", false, Kind::Unexpected, true),
+            (502, "", "Bad Gateway", false, Kind::Unexpected, true),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            let meaning = Meaning::of(status, code, is_json, said, is_asked);
+            let meaning = Meaning::of(status, code, !code.is_empty(), said, is_asked);
             assert_eq!(
                 meaning,
                 Meaning { kind, can_pass },

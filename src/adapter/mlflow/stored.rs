@@ -92,9 +92,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_comes_back_and_holds_nothing_that_the_server_changes(text in "[ -~é日/]{1,40}") {
-            if let Ok(path) = text.parse::<TreePath>()
-                && let Ok(stored) = stored(&path)
-            {
+            if let Ok(path) = text.parse::<TreePath>() && let Ok(stored) = stored(&path) {
                 prop_assert!(!stored.contains(['#', '%', ';', '?']));
                 prop_assert_eq!(tree_path(&stored), Some(path));
             }

@@ -302,7 +302,7 @@ pub(super) struct Refusal {
     /// Such as `RESOURCE_DOES_NOT_EXIST`.
     #[serde(default)]
     pub(super) error_code: String,
-    /// For people.
-    #[serde(default)]
+    /// For people. The part of 3.x that serves files calls it `detail`.
+    #[serde(default, alias = "detail")]
     pub(super) message: String,
 }
