@@ -41,6 +41,7 @@ fn settings(times: usize, attempt: Duration) -> Settings {
         timeout: TimeoutSettings {
             attempt,
             slowest_bytes_per_second: 1 << 30,
+            slowest_files_per_second: 1 << 20,
         },
         ..Settings::default()
     }
