@@ -3,10 +3,12 @@
 //! Built on `reqwest` with `rustls` and `ring`. A redirect is an answer like any other here: who follows one decides what
 //! goes along, since credentials must not leave the host they are for.
 
+use std::io;
 use std::sync::Once;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::de::DeserializeOwned;
@@ -135,6 +137,20 @@ pub async fn body(mut response: Response, limit: usize) -> Result<Bytes, HttpErr
         whole.extend_from_slice(&piece);
     }
     Ok(whole.freeze())
+}
+
+/// The body of an answer in pieces. A line that breaks is `ConnectionReset`, so that whoever reads can go on from there.
+pub fn stream(response: Response) -> BoxStream<'static, io::Result<Bytes>> {
+    let broken = |error| {
+        let error = HttpError::of(error);
+        let kind = if error.can_pass() {
+            io::ErrorKind::ConnectionReset
+        } else {
+            io::ErrorKind::Other
+        };
+        io::Error::new(kind, error)
+    };
+    response.bytes_stream().map_err(broken).boxed()
 }
 
 /// The body of an answer as JSON.

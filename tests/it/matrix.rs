@@ -88,13 +88,27 @@ fn look_into(folder: &Path, shows: &dyn Fn(&[u8]) -> bool) {
     }
 }
 
+/// What the doctor says of all workspaces. The clock of the fake stands still.
+fn everything_is_well(organisation: &Organisation) -> Answer {
+    let asked = organisation.as_person("ada", &["doctor", "-o", "json"]);
+    let report = asked.json();
+    for workspace in report["workspaces"].as_array().unwrap() {
+        let problems = workspace["problems"].as_array().unwrap().iter();
+        let is_of_clock = |problem: &&serde_json::Value| {
+            workspace["kind"] == "azure-ml" && problem.as_str().unwrap().starts_with("its clock is")
+        };
+        let others: Vec<_> = problems.filter(|problem| !is_of_clock(problem)).collect();
+        assert!(others.is_empty(), "{}: {others:?}", workspace["workspace"]);
+    }
+    asked
+}
+
 #[test]
 fn every_kind_of_workspace_takes_from_every_other() {
     let platforms = Platforms::start();
     let organisation = organisation(&platforms);
     let mut answers = Vec::new();
-    let well = organisation.as_person("ada", &["doctor"]).expect_code(0);
-    answers.push(well);
+    answers.push(everything_is_well(&organisation));
     for kind in platforms.kinds() {
         let name = format!("wildlife/penguin-{kind}");
         let from = variant(&organisation, &format!("made-in-{kind}"));

@@ -1,11 +1,8 @@
 //! One version as it is held: what it says of itself, its record, its bytes.
 
-use std::io;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
-use reqwest::Response;
 use tokio::time::Instant;
 
 use crate::adapter::azure_ml::report::Call;
@@ -15,7 +12,7 @@ use crate::adapter::azure_ml::{AzureMlAdapter, layout};
 use crate::adapter::{AdapterErrorKind, ByteStream, Record, Result, record_file};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{TreeDigest, TreePath};
-use crate::net::http::{self, HttpError};
+use crate::net::http;
 
 /// The largest record read, in bytes: a million files with paths of usual length.
 const MAX_RECORD_BYTES: usize = 256 * 1024 * 1024;
@@ -155,22 +152,8 @@ impl AzureMlAdapter {
             .await?;
         let is_record = path.as_str().starts_with(layout::RECORD_FOLDER);
         match response.filter(|_| !is_record) {
-            Some(response) => Ok(stream(response)),
+            Some(response) => Ok(http::stream(response)),
             None => Err(absent(format!("`{version}` has no file `{path}`"))),
         }
     }
-}
-
-/// The body of an answer as it comes. A line that breaks can be taken up again.
-pub(super) fn stream(response: Response) -> ByteStream {
-    let broken = |error| {
-        let error = HttpError::of(error);
-        let kind = if error.can_pass() {
-            io::ErrorKind::ConnectionReset
-        } else {
-            io::ErrorKind::Other
-        };
-        io::Error::new(kind, error)
-    };
-    response.bytes_stream().map_err(broken).boxed()
 }

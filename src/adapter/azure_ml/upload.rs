@@ -7,11 +7,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::adapter::azure_ml::blob::Put;
-use crate::adapter::azure_ml::held;
 use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::storage::Place;
 use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, Content, Record, Result};
 use crate::model::digest::{FileRecord, Sha256};
+use crate::net::http;
 
 /// How many files travel at once, and how many pieces of one. With the piece that is being filled this bounds memory to
 /// 48 MiB for files of up to 200 GiB.
@@ -157,7 +157,7 @@ pub(super) async fn hash(
     let Some(response) = place.container.get(call, blob).await? else {
         return Ok(None);
     };
-    let mut stream = held::stream(response);
+    let mut stream = http::stream(response);
     let mut hasher = Hasher::new();
     let mut size: u64 = 0;
     while let Some(piece) = stream.next().await {

@@ -1,8 +1,5 @@
 //! Asking the server: addresses, headers, and what its refusals mean.
 
-use std::io;
-
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
@@ -12,7 +9,7 @@ use crate::adapter::mlflow::auth::Auth;
 use crate::adapter::mlflow::place::Place;
 use crate::adapter::mlflow::refusal::Meaning;
 use crate::adapter::mlflow::wire::{Listing, Page, Refusal};
-use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, ErrorStatus, Result};
+use crate::adapter::{AdapterError, AdapterErrorKind, ErrorStatus, Result};
 use crate::model::id::WorkspaceName;
 use crate::model::platform::HttpAddress;
 use crate::net::http::{self, HttpError};
@@ -288,17 +285,4 @@ fn authorized(request: RequestBuilder, header: Option<&Secret<HeaderValue>>) -> 
         None => request,
         Some(header) => request.header(AUTHORIZATION, header.expose().clone()),
     }
-}
-
-/// The body of an answer as a stream. A line that breaks can be taken up again.
-pub(super) fn bytes(answer: Response) -> ByteStream {
-    let broken = |error| {
-        let error = HttpError::of(error);
-        let kind = match error {
-            HttpError::Line(_) => io::ErrorKind::ConnectionReset,
-            HttpError::Form(_) | HttpError::TooLarge(_) => io::ErrorKind::Other,
-        };
-        io::Error::new(kind, error.to_string())
-    };
-    answer.bytes_stream().map_err(broken).boxed()
 }

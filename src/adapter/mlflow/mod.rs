@@ -190,7 +190,7 @@ impl MlflowAdapter {
             // It may have been removed, and written again elsewhere.
             self.forget(version);
         }
-        Ok(client::bytes(answer?))
+        Ok(http::stream(answer?))
     }
 }
 

@@ -1,16 +1,12 @@
 //! Blobs: whether they are there, their bytes, and those of other repositories.
 
-use std::io;
-
-use futures_util::StreamExt as _;
-use futures_util::stream::TryStreamExt as _;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use reqwest::{Method, StatusCode};
 
 use crate::adapter::oci::document::Blob;
 use crate::adapter::oci::registry::client::{Call, Connection, pull, push};
 use crate::adapter::{ByteStream, Result};
-use crate::net::http::HttpError;
+use crate::net::http;
 
 /// Whether a blob is in a repository, with its length where the registry says it.
 pub(super) async fn has(
@@ -57,10 +53,7 @@ pub(super) async fn get(
     if response.status() != StatusCode::OK {
         return Err(connection.refused(&call, response).await);
     }
-    let pieces = response.bytes_stream();
-    Ok(pieces
-        .map_err(|error| io::Error::other(HttpError::of(error)))
-        .boxed())
+    Ok(http::stream(response))
 }
 
 /// Asks the registry to take a blob over from another repository.
