@@ -149,6 +149,8 @@ pub struct Closure {
     missing: Arc<BTreeSet<TreeDigest>>,
     /// The place of the last registration.
     last: Option<u64>,
+    /// Whether a lineage leads back to itself, or to one that does: what comes of that is told by the whole graph alone.
+    has_cycles: bool,
 }
 
 impl Closure {
@@ -158,13 +160,14 @@ impl Closure {
         &self.labels
     }
 
-    /// Whether further registrations make no label that is known another one: they come later, and nobody registered or named
-    /// their digests.
+    /// Whether further registrations make no label that is known another one: they come later, nobody registered or named
+    /// their digests, and no lineage leads back to itself.
     #[must_use]
     pub fn can_grow(&self, registrations: &[Registration<'_>]) -> bool {
         registrations.iter().all(|registration| {
             let digest = registration.digest;
-            self.last.is_none_or(|last| registration.order > last)
+            !self.has_cycles
+                && self.last.is_none_or(|last| registration.order > last)
                 && self.labels.get(digest).is_none()
                 && !self.missing.contains(&digest)
         })
@@ -180,6 +183,7 @@ impl Closure {
         let graph = Graph::build(basis, self, registrations);
         let mut labels = self.labels.clone();
         let (waves, cycles) = graph.inputs_first();
+        let has_cycles = self.has_cycles || !cycles.is_empty();
         for wave in waves {
             let explained: Vec<_> = wave
                 .into_par_iter()
@@ -215,6 +219,7 @@ impl Closure {
             holders,
             missing,
             last: last.max().max(self.last),
+            has_cycles,
         }
     }
 }
@@ -604,6 +609,21 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn labels_of_lineage_that_leads_back_to_itself_do_not_grow() {
+        let rows: [Row<'_>; 2] = [(1, &[1], &[], &[1]), (2, &[2], &["sample"], &[1])];
+        with(&rows, |basis, all| {
+            let (before, after) = all.split_at(1);
+            let closure = Closure::default().grown(basis, before);
+            // What comes of it is part of the circle to who looks at all at once.
+            assert!(!closure.can_grow(after));
+            assert_ne!(
+                *closure.grown(basis, after).labels(),
+                Labels::compute(basis, all)
+            );
+        });
     }
 
     #[test]

@@ -250,7 +250,8 @@ fn commit(organisation: &TestOrganisation, edits: &[Edit]) {
 #[test]
 fn looking_again_sees_what_looking_afresh_sees() {
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: 12,
+        // An organisation takes a while to be made.
+        cases: ProptestConfig::default().cases.div_ceil(20),
         failure_persistence: None,
         ..ProptestConfig::default()
     });
