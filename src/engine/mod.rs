@@ -187,7 +187,6 @@ pub struct Engine {
     start: Option<TrustRootSpec>,
     cache: ParseCache,
     opened: Mutex<Opened>,
-    /// What was known of versions at the look before.
     known: Option<registrations::Before>,
     trust_files: Option<observe::ReadTrustFiles>,
     progress: Arc<dyn Progress>,
