@@ -25,7 +25,6 @@ pub(crate) const SECRETS: [&str; 5] = [
 pub(crate) struct Platforms {
     s3: Server,
     blobs: Server,
-    gcs: Server,
     registry: Server,
     mlflow: Server,
     azure: Arm,
@@ -37,7 +36,6 @@ impl Platforms {
         Self {
             s3: buckets::s3s(),
             blobs: buckets::azurite(),
-            gcs: buckets::fake_gcs(),
             registry: docker_registry(),
             mlflow: Server::mlflow(Release::Three),
             azure: Arm::start(),
@@ -51,7 +49,6 @@ impl Platforms {
             "exec",
             "s3",
             "blobs",
-            "gcs",
             "oci",
             "oci-layout",
             "mlflow",
@@ -86,11 +83,6 @@ impl Platforms {
                 "url": format!("az://{AZURE_ACCOUNT}/{BUCKET}/{environment}"),
                 "endpoint": format!("{}/{AZURE_ACCOUNT}", self.blobs.url()),
                 "auth": { "accountKey": { "key": secret("blobs", AZURE_KEY) } },
-            }}),
-            "gcs" => json!({ "object-store": {
-                "url": format!("gs://{BUCKET}/{environment}"),
-                "endpoint": self.gcs.url(),
-                "auth": "anonymous",
             }}),
             "oci" => json!({ "oci": { "url": self.registry.url(), "repository": environment } }),
             "oci-layout" => {
