@@ -44,17 +44,7 @@ impl Platforms {
 
     /// A word for each kind.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        [
-            "directory",
-            "exec",
-            "s3",
-            "blobs",
-            "oci",
-            "oci-layout",
-            "mlflow",
-            "azure-ml",
-        ]
-        .into_iter()
+        ["directory", "exec"].into_iter()
     }
 
     /// The `adapter` block of a workspace of a kind in an environment. `folder` is the organisation's.
@@ -113,11 +103,6 @@ impl Platforms {
             }
             other => panic!("there is no platform `{other}`"),
         }
-    }
-
-    /// Fails when a fake was told something that its specification does not have.
-    pub(crate) fn finish(&self) {
-        self.azure.finish();
     }
 }
 

@@ -3,11 +3,11 @@
 mod address;
 mod alias;
 mod azure_ml;
+mod bucket;
 mod credentials;
 mod exec;
 mod mlflow;
 mod names;
-mod object_store;
 mod oci;
 
 use schemars::JsonSchema;
@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 pub use address::{AddressError, HttpAddress};
 pub use alias::{AliasError, AliasName};
 pub use azure_ml::{AzureMlPlace, AzureMlSpec};
+pub use bucket::{
+    BucketAddress, BucketAddressError, BucketProvider, ObjectStoreCredentials, ObjectStoreSpec,
+};
 pub use credentials::{AzureCloud, EntraCredentials, HttpCredentials};
 pub use exec::ExecSpec;
 pub use mlflow::MlflowSpec;
 pub use names::{NameError, NameRules, NameTemplate};
-pub use object_store::{
-    BucketAddress, BucketAddressError, BucketProvider, ObjectStoreCredentials, ObjectStoreSpec,
-};
 pub use oci::{OciLayoutSpec, OciSpec};
 
 /// How a workspace is reached: one field, named like the kind of adapter.
