@@ -79,6 +79,16 @@ pub(crate) const LONG_FILES: &[(&str, &str)] = &[
 /// Functions that are longer, each with the reason.
 pub(crate) const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     (
+        "src/adapter/mlflow/refusal.rs",
+        "refusals_mean_what_mlflow_and_proxies_mean_by_them",
+        "one table",
+    ),
+    (
+        "tests/it/adapters/mlflow/hostile.rs",
+        "refusals_are_told_apart_and_pages_become_one_line",
+        "one table",
+    ),
+    (
         "tests/it/approvals.rs",
         "statements_that_contradict_themselves_are_refused_with_the_reason",
         "a table of contradictions",

@@ -44,8 +44,6 @@ pub(super) struct Operation {
 #[derive(Debug, Clone)]
 pub(super) struct Matched {
     pub(super) operation: Operation,
-    /// The values of the holes in the path.
-    pub(super) path: BTreeMap<String, String>,
     pub(super) body: Value,
 }
 
@@ -85,7 +83,6 @@ impl Spec {
         self.check_request(operation, &path, &request.query, &body)?;
         Ok(Matched {
             operation: operation.clone(),
-            path,
             body,
         })
     }
