@@ -19,6 +19,8 @@ use crate::redact::printable;
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long a line may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
+/// The slowest line that bytes are sent over, in bytes a second.
+const SLOWEST: u64 = 1 << 20;
 /// How much of an answer is shown when it is an error, in bytes.
 const SHOWN_BYTES: usize = 300;
 /// The largest answer that is read whole, in bytes.
@@ -90,6 +92,20 @@ pub enum Reuse {
 ///
 /// When the machine's certificates cannot be read.
 pub fn client(reuse: Reuse) -> Result<Client, HttpError> {
+    build(reuse, Some(SILENCE))
+}
+
+/// A client for [`upload`]. Silence is counted from when a request is sent until its answer begins, so that by another client a
+/// body would have to be sent within it.
+///
+/// # Errors
+///
+/// When the machine's certificates cannot be read.
+pub fn uploader(reuse: Reuse) -> Result<Client, HttpError> {
+    build(reuse, None)
+}
+
+fn build(reuse: Reuse, silence: Option<Duration>) -> Result<Client, HttpError> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Somebody else may have chosen before; theirs serves too.
@@ -100,9 +116,12 @@ pub fn client(reuse: Reuse) -> Result<Client, HttpError> {
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIME)
-        .read_timeout(SILENCE)
         .tcp_nodelay(true)
         .referer(false);
+    let builder = match silence {
+        Some(silence) => builder.read_timeout(silence),
+        None => builder,
+    };
     let builder = match reuse {
         Reuse::Kept => builder,
         Reuse::OneEach => builder.pool_max_idle_per_host(0),
@@ -117,6 +136,17 @@ pub fn client(reuse: Reuse) -> Result<Client, HttpError> {
 /// When there is none.
 pub async fn send(request: RequestBuilder) -> Result<Response, HttpError> {
     request.send().await.map_err(HttpError::of)
+}
+
+/// Sends a request with a body of so many bytes, by an [`uploader`], and waits for the head of the answer: for as long as a
+/// slow line takes to send them, and then as for any other.
+///
+/// # Errors
+///
+/// When there is none.
+pub async fn upload(request: RequestBuilder, length: u64) -> Result<Response, HttpError> {
+    let sending = Duration::from_secs(length / SLOWEST);
+    send(request.timeout(SILENCE.saturating_add(sending))).await
 }
 
 /// The whole body of an answer.
@@ -205,6 +235,39 @@ pub fn shown(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A server that takes one request and answers when it has all of it.
+    fn taking(length: usize) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut taken = 0;
+            let mut piece = vec![0; 1 << 16];
+            while taken < length {
+                match io::Read::read(&mut stream, &mut piece) {
+                    // Who gave up sends no more.
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => taken += count,
+                }
+            }
+            let answer = b"HTTP/1.1 201 X\r\nContent-Length: 0\r\n\r\n";
+            drop(io::Write::write_all(&mut stream, answer));
+        });
+        format!("http://{address}/")
+    }
+
+    #[tokio::test]
+    async fn a_body_may_take_longer_than_a_line_may_be_silent() {
+        let body = Bytes::from(vec![7; 64 << 20]);
+        let short = build(Reuse::Kept, Some(Duration::from_millis(1))).unwrap();
+        let sent = send(short.put(taking(body.len())).body(body.clone())).await;
+        assert!(sent.is_err_and(|error| error.can_pass()));
+        let long = uploader(Reuse::Kept).unwrap();
+        let request = long.put(taking(body.len())).body(body.clone());
+        let sent = upload(request, 64 << 20).await.unwrap();
+        assert_eq!(sent.status(), StatusCode::CREATED);
+    }
 
     #[test]
     fn pages_are_shown_as_one_line_of_text() {

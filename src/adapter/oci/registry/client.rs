@@ -29,6 +29,8 @@ pub(super) struct Connection {
     address: HttpAddress,
     base: Url,
     client: Client,
+    /// For bodies that may take long.
+    uploader: Client,
     credentials: Credentials,
 }
 
@@ -50,12 +52,14 @@ impl Connection {
         let base = Url::parse(spec.url.as_str());
         let base = base.map_err(|error| refuse(format!("`{}`: {error}", spec.url)))?;
         let client = http::client(Reuse::Kept).map_err(|error| refuse(error.to_string()))?;
+        let uploader = http::uploader(Reuse::Kept).map_err(|error| refuse(error.to_string()))?;
         Ok(Self {
             credentials: Credentials::new(spec.auth.clone(), environment.clone()),
             reporter,
             address: spec.url.clone(),
             base,
             client,
+            uploader,
         })
     }
 
@@ -73,6 +77,10 @@ impl Connection {
 
     pub(super) const fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) const fn uploader(&self) -> &Client {
+        &self.uploader
     }
 
     /// An address of the API, such as `a/b/tags/list` below `/v2/`.
@@ -112,6 +120,18 @@ impl Connection {
     ) -> Result<Response> {
         let request = self.credentials.add(self, call, request).await?;
         let sent = http::send(request).await;
+        sent.map_err(|error| no_answer(&self.reporter, call.operation, call.what, error))
+    }
+
+    /// As [`send_once`](Self::send_once), for a request of the [`uploader`](Self::uploader) with a body of so many bytes.
+    pub(super) async fn upload(
+        &self,
+        call: &Call<'_>,
+        request: RequestBuilder,
+        length: u64,
+    ) -> Result<Response> {
+        let request = self.credentials.add(self, call, request).await?;
+        let sent = http::upload(request, length).await;
         sent.map_err(|error| no_answer(&self.reporter, call.operation, call.what, error))
     }
 

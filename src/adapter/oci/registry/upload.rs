@@ -145,12 +145,12 @@ impl Upload<'_> {
         let mut url = place.clone();
         url.query_pairs_mut()
             .append_pair("digest", &self.blob.digest());
-        let request = self.connection.client().put(url);
+        let request = self.connection.uploader().put(url);
         let request = request
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, length)
             .body(body);
-        self.connection.send_once(self.call, request).await
+        self.connection.upload(self.call, request, length).await
     }
 
     async fn end(&self, response: Response) -> Result<()> {
@@ -182,13 +182,13 @@ impl Upload<'_> {
             let length = chunk.min(self.blob.size.saturating_sub(sent));
             let last = sent.saturating_add(length).saturating_sub(1);
             let body = Body::wrap_stream(Pieces::next(&source, length));
-            let request = self.connection.client().patch(place.clone());
+            let request = self.connection.uploader().patch(place.clone());
             let request = request
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .header(CONTENT_LENGTH, length)
                 .header(CONTENT_RANGE, format!("{sent}-{last}"))
                 .body(body);
-            let answered = self.connection.send_once(self.call, request).await;
+            let answered = self.connection.upload(self.call, request, length).await;
             self.fault(&fault)?;
             let response = answered?;
             if response.status() != StatusCode::ACCEPTED {
