@@ -1,15 +1,16 @@
 //! One place of each kind of workspace, for tests that need all of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::adapters::azure::fake::{
     Arm, CLIENT_SECRET, GROUP, REGISTRY, SUBSCRIPTION, TOKEN, WORKSPACE,
 };
+use crate::adapters::object_store;
 use crate::servers::buckets::{self, AZURE_ACCOUNT, AZURE_KEY, BUCKET, KEY_ID, SECRET_KEY};
 use crate::servers::registry::docker_registry;
-use crate::servers::{Release, Server};
+use crate::servers::{Release, Server, installed};
 use crate::support::root;
 
 /// What must show nowhere.
@@ -25,6 +26,7 @@ pub(crate) const SECRETS: [&str; 5] = [
 pub(crate) struct Platforms {
     s3: Server,
     blobs: Server,
+    google: (Server, u16),
     registry: Server,
     mlflow: Server,
     azure: Arm,
@@ -36,15 +38,27 @@ impl Platforms {
         Self {
             s3: buckets::s3s(),
             blobs: buckets::azurite(),
+            google: google(),
             registry: docker_registry(),
             mlflow: Server::mlflow(Release::Three),
             azure: Arm::start(),
         }
     }
 
-    /// A word for each kind.
+    /// A word for each kind of workspace, and for each provider of buckets.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        ["directory", "exec"].into_iter()
+        [
+            "directory",
+            "exec",
+            "s3",
+            "blobs",
+            "gcs",
+            "oci",
+            "oci-layout",
+            "mlflow",
+            "azure-ml",
+        ]
+        .into_iter()
     }
 
     /// The `adapter` block of a workspace of a kind in an environment. `folder` is the organisation's.
@@ -55,7 +69,7 @@ impl Platforms {
                 json!({ "directory": { "path": format!("../workspaces/{environment}-directory") } })
             }
             "exec" => json!({ "exec": {
-                "command": ["python3", "-B", root().join("docs/adapters/example.py")],
+                "command": [installed("tools/bin/python"), PathBuf::from("-B"), root().join("docs/adapters/example.py")],
                 "settings": { "folder": folder.join(format!("exec/{environment}")) },
                 "secrets": { "EXAMPLE_TOKEN": secret("exec", "canary-of-exec") },
             }}),
@@ -73,6 +87,11 @@ impl Platforms {
                 "url": format!("az://{AZURE_ACCOUNT}/{BUCKET}/{environment}"),
                 "endpoint": format!("{}/{AZURE_ACCOUNT}", self.blobs.url()),
                 "auth": { "accountKey": { "key": secret("blobs", AZURE_KEY) } },
+            }}),
+            "gcs" => json!({ "object-store": {
+                "url": format!("gs://{BUCKET}/{environment}"),
+                "endpoint": format!("http://127.0.0.1:{}", self.google.1),
+                "auth": "anonymous",
             }}),
             "oci" => json!({ "oci": { "url": self.registry.url(), "repository": environment } }),
             "oci-layout" => {
@@ -104,6 +123,13 @@ impl Platforms {
             other => panic!("there is no platform `{other}`"),
         }
     }
+}
+
+/// Google Cloud Storage: a server of S3, and where it speaks Google's names.
+fn google() -> (Server, u16) {
+    let server = buckets::moto();
+    let port = object_store::google(&server, object_store::Translated::Yes);
+    (server, port)
 }
 
 /// A reference to a file of its own that holds a secret.

@@ -5,7 +5,7 @@ mod exec;
 mod fake;
 mod faults;
 mod mlflow;
-mod object_store;
+pub(crate) mod object_store;
 mod oci;
 
 use std::sync::Arc;

@@ -125,7 +125,7 @@ async fn write(
 /// Google's names of headers before a server of S3: the two APIs are the same but for these and the signature.
 ///
 /// Source: <https://cloud.google.com/storage/docs/xml-api/reference-headers>
-fn google(server: &Server, conditions: Translated) -> u16 {
+pub(crate) fn google(server: &Server, conditions: Translated) -> u16 {
     // It does not look at signatures, but tells services apart by them.
     const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     let ask = move |request: &mut Message| {
@@ -159,7 +159,7 @@ fn google(server: &Server, conditions: Translated) -> u16 {
 
 /// Whether conditions reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Translated {
+pub(crate) enum Translated {
     Yes,
     No,
 }
