@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -110,11 +111,12 @@ pub(crate) use text_type;
 /// The pattern of [`check_name`], for JSON Schemas.
 pub(crate) const NAME_PATTERN: &str = "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$";
 
+// Names are in every key of every map, and maps of large organisations are copied: a copy of a name is another reference.
 macro_rules! names {
     ($($(#[$doc:meta])* $type:ident, $what:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// The name as text.
@@ -135,7 +137,7 @@ macro_rules! names {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 check_name($what, text)?;
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
         }
 

@@ -27,6 +27,10 @@ mod transfer;
 
 use crate::table::Table;
 
+/// The allocator of the program, for what runs in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One subject: its name for filters, and what adds its lines.
 type Subject = (&'static str, fn(&mut Table));
 

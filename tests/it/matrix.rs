@@ -160,4 +160,5 @@ fn every_kind_of_workspace_takes_from_every_other() {
     answers.push(organisation.as_person("rita", &["verify"]).expect_code(0));
     answers.push(organisation.as_person("ada", &["apply"]).expect_code(0));
     no_secret_shows(&organisation, &answers);
+    platforms.finish();
 }

@@ -123,6 +123,11 @@ impl Platforms {
             other => panic!("there is no platform `{other}`"),
         }
     }
+
+    /// Fails when a fake was told something that its specification does not have.
+    pub(crate) fn finish(&self) {
+        self.azure.finish();
+    }
 }
 
 /// Google Cloud Storage: a server of S3, and where it speaks Google's names.
