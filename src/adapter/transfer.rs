@@ -98,6 +98,11 @@ pub async fn verify(
     Ok(found.digest())
 }
 
+/// Why nothing can be fetched from a workspace: there is nowhere to put it.
+pub fn unstaged(source: &dyn Adapter, error: StagingError) -> AdapterError {
+    Reporter::new(source, "fetch").staging(error)
+}
+
 async fn fetch_file(
     adapter: &dyn Adapter,
     version: &VersionId,

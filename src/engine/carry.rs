@@ -41,7 +41,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When staging itself cannot be used. What the source says is in the answer.
+    /// When the workspace has no staging area. What the source says, and whether the area can be used, is in the answer: the
+    /// next promotion may have another.
     pub(crate) async fn fetch(
         &self,
         world: &World,
@@ -49,7 +50,10 @@ impl Engine {
         source: &dyn Adapter,
         record: &Record,
     ) -> Result<Result<StagedTree, AdapterError>, EngineError> {
-        let staging = self.staging_for(world, target)?;
+        let staging = match self.staging_for(world, target) {
+            Err(EngineError::Staging(error)) => return Ok(Err(transfer::unstaged(source, error))),
+            staging => staging?,
+        };
         let size = record.files.total_size();
         self.progress
             .begin(&format!("staging {}", record.version), Some(size));

@@ -186,3 +186,30 @@ fn two_versions_registered_at_once_in_one_work_tree_both_count() {
             .expect_code(0);
     }
 }
+
+#[test]
+fn a_workspace_that_cannot_be_staged_for_does_not_stop_the_others() {
+    let organisation = Organisation::begun("multi-environment", |organisation| {
+        let workspaces = organisation.repository().join("workspaces");
+        let qa = std::fs::read_to_string(workspaces.join("qa.yaml")).unwrap();
+        // Its name comes first, so that it is tried first.
+        let broken = qa
+            .replace("name: qa", "name: a-file")
+            .replace("workspaces/qa", "workspaces/a-file");
+        std::fs::write(workspaces.join("a-file.yaml"), broken).unwrap();
+    });
+    organisation.register_and_request("1.0.0", "qa");
+    let version = format!("{MODEL}@1.0.0");
+    organisation
+        .as_person("rita", &["approve", &version, "--in", "qa", "--yes"])
+        .expect_code(0);
+    let place = organisation.workspace("a-file");
+    std::fs::remove_dir_all(&place).ok();
+    std::fs::write(&place, "where a folder should be").unwrap();
+    let tried = organisation.apply().expect_code(5);
+    assert!(tried.stdout.contains("a-file"), "{}", tried.all());
+    assert_eq!(organisation.served("qa").as_deref(), Some("1.0.0"));
+    std::fs::remove_file(&place).unwrap();
+    organisation.apply().expect_code(0);
+    assert_eq!(organisation.served("a-file").as_deref(), Some("1.0.0"));
+}
