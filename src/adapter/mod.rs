@@ -1,4 +1,4 @@
-//! Workspaces as the engine sees them, whatever the platform behind: eight methods that each must have, and four more that
+//! Workspaces as the engine sees them, whatever the platform behind: eight methods that each must have, and five more that
 //! some platforms can do better than by those eight.
 
 mod admit;
@@ -10,12 +10,13 @@ pub mod content;
 pub mod directory;
 pub mod entra;
 pub mod exec;
+pub mod foreign;
 pub mod layer;
 pub mod mlflow;
 pub mod object_store;
 pub mod oci;
 mod open;
-mod pump;
+pub(crate) mod pump;
 mod record_file;
 pub mod sweep;
 pub mod transfer;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use open::{Surroundings, open};
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::sweep::Found;
 use crate::flow::permit::FlowPermit;
 use crate::model::artifact::{ArtifactId, VersionId};
@@ -321,6 +323,13 @@ pub trait Adapter: Debug + Send + Sync {
         let message = format!("it cannot copy from `{}`", from.place);
         let kind = AdapterErrorKind::Unsupported;
         let error = AdapterError::permanent(kind, workspace, "copy", message);
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    /// What others put on the platform, by an address in its own words. `Unsupported` where the platform has no such
+    /// addresses, or this one is not of the workspace; `NotFound` when there is nothing.
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        let error = foreign::unsupported(self.info(), address);
         Box::pin(std::future::ready(Err(error)))
     }
 

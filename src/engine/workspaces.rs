@@ -9,6 +9,7 @@ use crate::adapter::{self, Adapter, Surroundings};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::world::World;
+use crate::fs::scratch::ScratchArea;
 use crate::fs::staging::StagingArea;
 use crate::git::repository::Remote;
 use crate::model::id::WorkspaceName;
@@ -68,6 +69,15 @@ impl Engine {
         };
         // The tree goes to this one workspace, so it is moved in.
         Ok(StagingArea::open(&directory)?.for_moving())
+    }
+
+    /// A folder of this machine for work in progress of one sort, which no workspace sees.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn scratch_area(&self, name: &str) -> std::io::Result<ScratchArea> {
+        ScratchArea::open(&self.places.state.join(name))
     }
 
     /// A path that a manifest names. A relative one starts from the repository, which has no folder of its own when all that

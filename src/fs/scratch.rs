@@ -3,10 +3,12 @@
 //! Each folder has a lock file beside it, locked as long as its maker lives. Who opens the area removes what nobody
 //! holds any more, so that a program that was killed leaves nothing for long.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fs::durable::{self, LockFile};
+use crate::model::digest::TreePath;
 
 /// How lock files are called.
 const LOCK_SUFFIX: &str = ".lock";
@@ -91,6 +93,19 @@ impl Scratch {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes a new file below a folder of it, with the folders on the way.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made, such as because there is one.
+    pub fn create_file(&self, below: &str, path: &TreePath) -> io::Result<File> {
+        let path = self.path.join(below).join(path.as_str());
+        if let Some(folder) = path.parent() {
+            durable::create_dir_all(folder)?;
+        }
+        File::create_new(path)
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use sha2::{Digest as _, Sha256 as Hasher};
 
 use crate::adapter::admit::admit;
+use crate::adapter::foreign::Foreign;
 use crate::adapter::layer::ReadCheck;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
@@ -265,6 +266,10 @@ impl Adapter for Checked {
         from: &'a NativePlace,
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(self.checked_copy(permit, record, from))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        self.inner.foreign(address)
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::adapter::admit::admit;
+use crate::adapter::foreign::Foreign;
 use crate::adapter::layer::checked::{compare, precondition};
 use crate::adapter::sweep::Found;
 use crate::adapter::{
@@ -106,6 +107,10 @@ impl Adapter for DryRun {
             let held = self.inner.stat(Locator::Version(&record.version)).await?;
             compare(&workspace, held.as_ref(), record)
         })
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        self.inner.foreign(address)
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::layer::RetrySettings;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
@@ -234,6 +235,10 @@ impl Adapter for Retry {
         from: &'a NativePlace,
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(self.retry(move || self.inner.copy(permit, record, from)))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        Box::pin(self.retry(move || self.inner.foreign(address)))
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::layer::TimeoutSettings;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
@@ -157,6 +158,19 @@ impl Adapter for Timeout {
     ) -> BoxFuture<'a, Result<Written>> {
         let limit = self.for_files(&record.files);
         Box::pin(self.limit("copy", limit, self.inner.copy(permit, record, from)))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        let limit = self.settings.attempt;
+        Box::pin(async move {
+            let foreign = self.inner.foreign(address);
+            let mut foreign = self.limit("foreign", limit, foreign).await?;
+            let files = foreign
+                .files
+                .map_ok(move |(path, bytes)| (path, limit_bytes(bytes, limit)));
+            foreign.files = files.boxed();
+            Ok(foreign)
+        })
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {

@@ -7,6 +7,7 @@ use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, debug_span};
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, NativePlace, Probe,
@@ -125,6 +126,11 @@ impl Adapter for Traced {
     ) -> BoxFuture<'a, Result<Written>> {
         let span = self.span("copy", &record.version);
         Box::pin(timed(self.inner.copy(permit, record, from)).instrument(span))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        let span = self.span("foreign", &address);
+        Box::pin(timed(self.inner.foreign(address)).instrument(span))
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {

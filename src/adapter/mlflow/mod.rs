@@ -18,6 +18,7 @@ mod auth;
 mod client;
 mod describe;
 mod experiment;
+mod foreign;
 mod list;
 mod place;
 mod pointer;
@@ -38,6 +39,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use reqwest::header::HeaderValue;
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::mlflow::attempt::Unfinished;
 use crate::adapter::mlflow::auth::Auth;
 use crate::adapter::mlflow::client::{Call, Server};
@@ -256,6 +258,10 @@ impl Adapter for MlflowAdapter {
 
     fn describe<'a>(&'a self, version: &'a VersionId) -> BoxFuture<'a, Result<Description>> {
         Box::pin(describe::describe(self, version))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        Box::pin(foreign::foreign(self, address))
     }
 
     /// All versions of all registered models, whoever made them.

@@ -110,13 +110,26 @@ async fn missing(
 
 /// Where the files of a version are, if this server has them.
 async fn root(call: Call<'_>, model: &ModelVersion) -> std::result::Result<Place, String> {
-    let text = |error: crate::adapter::AdapterError| error.to_string();
+    resolve(call, source(call, model).await?).await
+}
+
+/// The address of a version's files, as the registry tells it.
+pub(super) async fn source(
+    call: Call<'_>,
+    model: &ModelVersion,
+) -> std::result::Result<String, String> {
     let query = [
         ("name", model.name.as_str()),
         ("version", model.version.as_str()),
     ];
     let uri = call.get::<DownloadUri>("model-versions/get-download-uri", &query);
-    let mut uri = uri.await.map_err(text)?.artifact_uri;
+    let uri = uri.await.map_err(|error| error.to_string())?;
+    Ok(uri.artifact_uri)
+}
+
+/// The place that an address of MLflow means, if this server has it.
+pub(super) async fn resolve(call: Call<'_>, mut uri: String) -> std::result::Result<Place, String> {
+    let text = |error: crate::adapter::AdapterError| error.to_string();
     let mut below = String::new();
     if let Some(rest) = uri.strip_prefix("runs:/") {
         let (run, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -141,7 +154,7 @@ async fn root(call: Call<'_>, model: &ModelVersion) -> std::result::Result<Place
 }
 
 /// The paths of all files below a folder, as the server calls them.
-async fn walk(
+pub(super) async fn walk(
     call: Call<'_>,
     root: &Place,
     paths: &mut BTreeSet<String>,

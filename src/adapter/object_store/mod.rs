@@ -15,6 +15,7 @@ mod answer;
 mod conditions;
 mod connect;
 mod copy;
+mod foreign;
 mod layout;
 mod line;
 mod list;
@@ -36,6 +37,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::task::spawn_blocking;
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::object_store::conditions::Conditions;
 use crate::adapter::object_store::connect::{ConnectError, Connected};
 use crate::adapter::object_store::layout::Layout;
@@ -242,6 +244,10 @@ impl Adapter for ObjectStoreAdapter {
             let session = self.session("copy").await?;
             copy::copy(&session, permit, record, from).await
         })
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        Box::pin(foreign::foreign(self, address))
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<BoxStream<'_, Result<Found>>>> {

@@ -14,6 +14,7 @@
 
 mod copy;
 mod document;
+mod foreign;
 mod layout;
 mod list;
 mod media;
@@ -39,6 +40,7 @@ pub use referrers::Referrer;
 pub use registry::Registry;
 pub use store::{Reference, Reporter, Source, Store};
 
+use crate::adapter::foreign::Foreign;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, NativePlace, Probe,
@@ -153,6 +155,10 @@ impl<S: Store> Adapter for OciAdapter<S> {
         from: &'a NativePlace,
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(copy::copy(self, permit, record, from))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        Box::pin(foreign::foreign(self, address))
     }
 
     /// Also what other tools put there, and what no tag names where the store lists it.

@@ -89,6 +89,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The artifact that a repository is of, when its name alone says so.
     fn artifact_of(&self, repository: &str) -> Option<ArtifactId>;
 
+    /// Whether a repository of that name can be of this workspace.
+    fn owns(&self, repository: &str) -> bool;
+
     /// The tag that is the pointer.
     fn pointer(&self) -> &str;
 

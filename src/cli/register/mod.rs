@@ -15,6 +15,7 @@ use crate::manifest::foreign::Format;
 use crate::model::artifact::ArtifactKind;
 use crate::model::digest::TreePath;
 use crate::model::id::{GroupName, WorkspaceName};
+use crate::ops::register::take::{is_address, take};
 use crate::ops::register::{RegisterReport, RegisterRequest, register};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
@@ -27,11 +28,16 @@ use crate::ui::report::{Page, Report, Tone};
 /// `--lineage-from` reads it out of what other tools wrote. Addresses in such a file are of the dataset whose `location` or
 /// `addresses` they lie in; what no dataset claims is said, and counts as everything that the workspace may hold.
 ///
+/// What is on a platform already is taken from there: `--from models:/churn/3` of an MLflow server is read, with the lineage of the
+/// run that made it, and written once more as a version that nobody changes.
+///
 /// Attestations can follow later: register the same bytes again with `--sign` or `--attestation`.
 ///
 /// promote register wildlife/penguin-species 1.0.0 --from out/ --workspace dev --input penguins-sample --metric accuracy=0.97
 ///
 /// promote register wildlife/penguin-species 1.0.0 --from model/ --workspace dev --lineage-from dvc.lock
+///
+/// promote register wildlife/penguin-species 1.0.0 --from models:/penguins/3 --workspace dev
 ///
 /// promote register --from-azure-ml model.yml --workspace dev --input penguins-sample
 #[derive(Debug, clap::Args)]
@@ -48,8 +54,14 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "from_azure_ml")]
     kind: Option<ArtifactKind>,
 
-    /// The folder or file with its bytes
-    #[arg(long, value_name = "PATH", required_unless_present = "from_azure_ml")]
+    /// The folder or file with its bytes, or an address on the platform of the workspace: `models:/NAME/3`,
+    /// `models:/NAME@ALIAS` or `runs:/RUN/PATH` in MLflow, `oci:REPOSITORY:TAG` in a registry, `s3://BUCKET/PREFIX/PATH` and the
+    /// like in a bucket
+    #[arg(
+        long,
+        value_name = "PATH|ADDRESS",
+        required_unless_present = "from_azure_ml"
+    )]
     from: Option<PathBuf>,
 
     /// Azure ML's YAML of a model, component, pipeline or environment: name, version, kind, path, description and tags are
@@ -119,14 +131,29 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
-    let subject = subject(context, args)?;
+    let mut subject = subject(context, args)?;
+    let mut told_by = told_by(args)?;
+    let address = subject.from.to_str().filter(|from| is_address(from));
+    let taken = match address {
+        Some(address) => Some(take(context, &args.workspace, address).await?),
+        None => None,
+    };
+    if let Some(taken) = &taken {
+        let address = std::mem::replace(&mut subject.from, taken.folder());
+        let address = address.to_string_lossy().into_owned();
+        subject
+            .tags
+            .entry("taken-from".to_owned())
+            .or_insert(address);
+        told_by.files.extend(taken.told.iter().cloned());
+    }
     let request = RegisterRequest {
         version: subject.version,
         from: subject.from,
         workspace: args.workspace.clone(),
         lineage: lineage(args)?,
         snapshots: snapshots(args),
-        told_by: told_by(args)?,
+        told_by,
         metrics: args
             .metrics
             .iter()

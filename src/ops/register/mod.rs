@@ -4,6 +4,7 @@ pub mod azure;
 mod failure;
 mod manifests;
 mod room;
+pub mod take;
 pub mod told;
 
 use std::collections::BTreeMap;

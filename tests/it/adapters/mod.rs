@@ -8,11 +8,13 @@ mod mlflow;
 pub(crate) mod object_store;
 mod oci;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use promote::adapter::conformance::{self, Subject};
 use promote::adapter::layer::{Settings, layered};
-use promote::adapter::{Adapter, Surroundings, open};
+use promote::adapter::{Adapter, AdapterErrorKind, Surroundings, open};
 use promote::config::Environment;
 use promote::model::platform::Platform;
 
@@ -46,4 +48,28 @@ pub(crate) async fn conforms(adapter: Arc<dyn Adapter>, secrets: &[&str]) {
         };
         assert_eq!(conformance::check(&subject).await, [], "{prefix}");
     }
+}
+
+/// The files of what others put under an address.
+pub(crate) async fn taken(adapter: &dyn Adapter, address: &str) -> BTreeMap<String, Vec<u8>> {
+    let foreign = adapter.foreign(address).await.unwrap();
+    let files: Vec<_> = foreign.files.try_collect().await.unwrap();
+    let mut found = BTreeMap::new();
+    for (path, bytes) in files {
+        let bytes: Vec<_> = bytes.try_collect().await.unwrap();
+        found.insert(path.to_string(), bytes.concat());
+    }
+    found
+}
+
+/// Nothing is to be had under an address, for a reason.
+pub(crate) async fn not_taken(
+    adapter: &dyn Adapter,
+    address: &str,
+    kind: AdapterErrorKind,
+    reason: &str,
+) {
+    let error = adapter.foreign(address).await.unwrap_err();
+    assert_eq!(error.kind, kind, "{address}: {error}");
+    assert!(error.message.contains(reason), "{address}: {error}");
 }

@@ -161,6 +161,10 @@ impl Store for Layout {
         repository.parse().ok()
     }
 
+    fn owns(&self, repository: &str) -> bool {
+        crate::adapter::oci::names::is_repository(repository)
+    }
+
     fn pointer(&self) -> &'static str {
         "current"
     }

@@ -95,6 +95,10 @@ impl Store for Registry {
         self.names.artifact_of(name)
     }
 
+    fn owns(&self, repository: &str) -> bool {
+        repository.starts_with(&self.prefix) && names::is_repository(repository)
+    }
+
     fn pointer(&self) -> &str {
         &self.pointer
     }
@@ -105,7 +109,7 @@ impl Store for Registry {
 
     async fn repositories(&self, operation: &'static str) -> Result<Vec<String>> {
         let mut names = manifests::catalog(&self.connection, operation).await?;
-        names.retain(|name| name.starts_with(&self.prefix) && names::is_repository(name));
+        names.retain(|name| self.owns(name));
         names.sort();
         names.dedup();
         Ok(names)

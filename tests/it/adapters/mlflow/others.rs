@@ -9,6 +9,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{all, ask, open_to_all, write};
+use crate::adapters::{not_taken, taken};
+use crate::organisation::Organisation;
 use crate::servers::{Release, Server};
 
 /// Everything, on one server.
@@ -18,6 +20,8 @@ pub(super) async fn story(server: &Server, release: Release) {
     let mlmodel = format!("flavors: {{}}\nrun_id: {run}\n");
     lineage(adapter.as_ref(), &run, &mlmodel).await;
     others_are_swept(server, adapter.as_ref(), &run).await;
+    others_are_taken(adapter.as_ref(), &run).await;
+    others_are_registered(server.url(), run.clone()).await;
     changes_show(server, adapter.as_ref(), &mlmodel).await;
     tags_show(server, adapter.as_ref()).await;
     aliases_of_others(server, adapter.as_ref(), &run).await;
@@ -170,6 +174,80 @@ async fn others_are_swept(server: &Server, adapter: &dyn Adapter, run: &str) {
         ),
     ]);
     assert_eq!(swept(adapter, &["by-hand"]).await, expected);
+}
+
+/// By number and by run; what is not there is said so.
+async fn others_are_taken(adapter: &dyn Adapter, run: &str) {
+    let expected = BTreeMap::from([
+        ("MLmodel".to_owned(), b"flavors: {}".to_vec()),
+        ("code/a~23.py".to_owned(), b"print()".to_vec()),
+    ]);
+    for address in ["models:/by-hand/2", &format!("runs:/{run}/model")] {
+        let foreign = adapter.foreign(address).await.unwrap();
+        let [told] = foreign.told.as_slice() else {
+            panic!("{:?}", foreign.told);
+        };
+        assert_eq!(told.format, "mlflow-run");
+        assert!(String::from_utf8_lossy(&told.bytes).contains(run));
+        assert_eq!(taken(adapter, address).await, expected, "{address}");
+    }
+    for (address, reason) in [
+        ("models:/by-hand", "there is no `models:/by-hand`; write"),
+        (
+            "models:/by-hand@none",
+            "there is no `models:/by-hand@none`; write",
+        ),
+        ("models:/by-hand/9", "by-hand"),
+        ("models:/by-hand/3", "which this server does not serve"),
+        ("s3://bucket/model", "which this server does not serve"),
+        ("runs:/0/../1", "not"),
+    ] {
+        not_taken(adapter, address, AdapterErrorKind::NotFound, reason).await;
+    }
+}
+
+/// `promote register` takes a model that somebody logged, and its lineage.
+async fn others_are_registered(url: String, run: String) {
+    let registered = tokio::task::spawn_blocking(move || {
+        let organisation = Organisation::begun("multi-environment", |organisation| {
+            let adapter = format!("mlflow: {{ url: \"{url}\" }}");
+            let directory = "directory:\n      path: ../workspaces/dev";
+            organisation.edit("workspaces/dev.yaml", directory, &adapter);
+            organisation.edit(
+                "datasets/penguins-sample.yaml",
+                "files of the first two seasons, kept by the data stewards",
+                "s3://lake/customers/",
+            );
+        });
+        let answer = organisation.as_person(
+            "dana",
+            &[
+                "register",
+                "wildlife/penguin-species",
+                "1.0.0",
+                "--from",
+                "models:/by-hand/2",
+                "--workspace",
+                "dev",
+                "--owner",
+                "data-scientists",
+                "--purpose",
+                "tests",
+            ],
+        );
+        answer.expect_code(0);
+        let path = "models/wildlife/penguin-species/1.0.0.yaml";
+        let manifest = std::fs::read_to_string(organisation.repository().join(path)).unwrap();
+        assert!(
+            manifest.contains("taken-from: models:/by-hand/2"),
+            "{manifest}"
+        );
+        assert!(manifest.contains("- penguins-sample"), "{manifest}");
+        assert!(manifest.contains(&run), "{manifest}");
+        let left = organisation.repository().join(".git/promote/taken");
+        assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
+    });
+    registered.await.unwrap();
 }
 
 /// Bytes and files: whatever somebody changes shows.

@@ -9,6 +9,7 @@ use promote::adapter::{Adapter, AdapterErrorKind, Locator, Permission, Selector,
 use promote::model::digest::Sha256;
 
 use super::{KEY_PAIR, azure, gcs, named, s3, trusted_s3, version, write};
+use crate::adapters::{not_taken, taken};
 use crate::servers::Server;
 use crate::servers::buckets::{self, BUCKET, remote, tool};
 
@@ -272,4 +273,40 @@ async fn a_bucket_that_is_not_there_is_no_empty_one() {
         error.to_string().contains("make the bucket first"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_put_below_the_prefix_is_taken_and_nothing_else() {
+    let server = buckets::s3s();
+    let adapter = s3(&server, "t");
+    let remote = remote(&server);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("deep")).unwrap();
+    std::fs::write(folder.path().join("model.bin"), "weights").unwrap();
+    std::fs::write(folder.path().join("deep/a b.txt"), "text").unwrap();
+    for place in ["t/runs/7", "t/runs/77", "other"] {
+        let target = format!("{remote}/{place}");
+        let copied = tool(&["copy", folder.path().to_str().unwrap(), &target]);
+        assert!(copied.0, "{}", copied.1);
+    }
+    let address = format!("s3://{BUCKET}/t/runs/7/");
+    let expected = [
+        ("deep/a b.txt".to_owned(), b"text".to_vec()),
+        ("model.bin".to_owned(), b"weights".to_vec()),
+    ];
+    assert_eq!(taken(adapter.as_ref(), &address).await, expected.into());
+    for (place, kind, reason) in [
+        ("/t/runs/8", AdapterErrorKind::NotFound, "nothing below"),
+        ("/other", AdapterErrorKind::Unsupported, "is not below"),
+        ("/t", AdapterErrorKind::Unsupported, "is not below"),
+        (
+            "/t/../other",
+            AdapterErrorKind::Unsupported,
+            "cannot be the name",
+        ),
+        ("/tother", AdapterErrorKind::Unsupported, "is not below"),
+    ] {
+        let address = format!("s3://{BUCKET}{place}");
+        not_taken(adapter.as_ref(), &address, kind, reason).await;
+    }
 }

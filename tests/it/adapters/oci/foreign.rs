@@ -10,6 +10,7 @@ use promote::model::digest::Sha256;
 
 use crate::adapters::oci::fake::{Fake, forward};
 use crate::adapters::oci::support::{self, create, registry, write};
+use crate::adapters::{not_taken, taken};
 use crate::servers::registry::docker_registry;
 use crate::servers::{Server, installed};
 
@@ -129,4 +130,51 @@ async fn a_sweep_looks_into_layers_and_tells_what_it_cannot_read() {
     assert_eq!(reasons.len(), 2, "{reasons:?}");
     assert!(reasons[0].ends_with("is kept at another address, which is not followed"));
     assert_eq!(found.len(), swept.len());
+}
+
+#[tokio::test]
+async fn packs_of_other_tools_are_taken_by_tag_and_by_digest() {
+    let server = with_others();
+    let adapter = registry("dev", &server.url(), "ml");
+    let expected = [
+        ("README.md".to_owned(), b"# churn".to_vec()),
+        ("weights/model.bin".to_owned(), b"other weights".to_vec()),
+    ];
+    let pack = "oci:ml/retail/model/churn:2.0.0";
+    let found = taken(adapter.as_ref(), pack).await;
+    assert_eq!(found, expected.into());
+    let version: VersionId = "retail/model/churn@2.0.0".parse().unwrap();
+    let described = adapter.describe(&version).await.unwrap();
+    let digest = &described.properties["manifest"];
+    let pinned = format!("oci:ml/retail/model/churn@{digest}");
+    assert_eq!(taken(adapter.as_ref(), &pinned).await, found);
+    for (address, kind, reason) in [
+        (
+            "oci:ml/retail/model/churn:1.0.0",
+            AdapterErrorKind::Unsupported,
+            "holds no plain files",
+        ),
+        (
+            "oci:ml/retail/model/churn:9.0.0",
+            AdapterErrorKind::NotFound,
+            "there is no",
+        ),
+        (
+            "oci:other/model:1.0.0",
+            AdapterErrorKind::Unsupported,
+            "not in a repository of this workspace",
+        ),
+        (
+            "oci:ml/../x:1",
+            AdapterErrorKind::Unsupported,
+            "not in a repository of this workspace",
+        ),
+        (
+            "oci:ml/churn",
+            AdapterErrorKind::Unsupported,
+            "write `oci:REPOSITORY:TAG`",
+        ),
+    ] {
+        not_taken(adapter.as_ref(), address, kind, reason).await;
+    }
 }

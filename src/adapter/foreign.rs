@@ -1,0 +1,51 @@
+//! What others put on a platform, whoever they are, by an address in the platform's own words, so that it can become a version.
+
+use std::fmt;
+
+use futures_util::stream::BoxStream;
+
+use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, Info, Result};
+use crate::model::digest::TreePath;
+
+/// How many files of it travel at once.
+pub(super) const FILES_AT_ONCE: usize = 4;
+
+/// Something that others put on the platform, as it is now.
+pub struct Foreign<'a> {
+    /// Its files, each once, with its bytes.
+    pub files: BoxStream<'a, Result<(TreePath, ByteStream)>>,
+    /// What the platform tells of how it was made.
+    pub told: Vec<Told>,
+}
+
+impl fmt::Debug for Foreign<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = &self.told;
+        formatter
+            .debug_struct("Foreign")
+            .field("told", told)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A document that lineage can be read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The format, as `promote register --lineage-format` calls it.
+    pub format: &'static str,
+    /// The document.
+    pub bytes: Vec<u8>,
+}
+
+/// The answer of a platform that has no addresses of its own for what others put there.
+pub(super) fn unsupported(info: Info, address: &str) -> AdapterError {
+    let kind = info.kind;
+    let message =
+        format!("`{address}`: a workspace of kind `{kind}` takes folders and files alone");
+    AdapterError::permanent(
+        AdapterErrorKind::Unsupported,
+        info.workspace,
+        "foreign",
+        message,
+    )
+}
