@@ -37,7 +37,7 @@ use crate::ui::report::{Page, Report, Tone};
 ///
 /// promote register wildlife/penguin-species 1.0.0 --from model/ --workspace dev --lineage-from dvc.lock
 ///
-/// promote register wildlife/penguin-species 1.0.0 --from models:/penguins/3 --workspace dev
+/// promote register wildlife/penguin-species 1.0.0 --from oci:ml/penguins:3 --workspace dev
 ///
 /// promote register --from-azure-ml model.yml --workspace dev --input penguins-sample
 #[derive(Debug, clap::Args)]
