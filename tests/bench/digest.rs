@@ -46,16 +46,11 @@ pub(crate) fn many_files(table: &mut Table) {
         write_file(&below.join(format!("{index}.bin")), 16 << 10, index + 1);
     }
     let hash = |threads| {
-        time(|| {
-            hash_tree(
-                &tree,
-                &Options {
-                    threads,
-                    ..Options::default()
-                },
-            )
-            .unwrap()
-        })
+        let options = Options {
+            threads,
+            ..Options::default()
+        };
+        time(|| hash_tree(&tree, &options).unwrap())
     };
     forget(&tree);
     let first = hash(0);

@@ -25,6 +25,10 @@ pub(super) async fn story(server: &Server, release: Release) {
     changes_show(server, adapter.as_ref(), &mlmodel).await;
     tags_show(server, adapter.as_ref()).await;
     aliases_of_others(server, adapter.as_ref(), &run).await;
+    probed(adapter.as_ref(), release).await;
+}
+
+async fn probed(adapter: &dyn Adapter, release: Release) {
     let probe = adapter.probe().await.unwrap();
     let version = match release {
         Release::Three => "MLflow 3.17.2",
