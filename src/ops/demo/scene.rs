@@ -95,13 +95,11 @@ impl<'a> Scene<'a> {
     /// Time passes.
     pub(super) fn pass(&mut self, seconds: i64) {
         self.clock.advance(seconds);
-        let hours = seconds / 3_600;
-        self.say(
-            "",
-            "",
-            &format!("… {hours} hours later, {}", self.clock.now()),
-            true,
-        );
+        let later = match seconds / 3_600 {
+            1 => "1 hour later".to_owned(),
+            hours => format!("{hours} hours later"),
+        };
+        self.say("", "", &format!("… {later}, {}", self.clock.now()), true);
     }
 
     pub(super) fn init(&mut self) -> Result<()> {
