@@ -7,12 +7,13 @@ use futures_util::stream::BoxStream;
 use crate::adapter::{AdapterError, AdapterErrorKind, ByteStream, Info, Result};
 use crate::model::digest::TreePath;
 
-/// How many files of it travel at once.
-pub(super) const FILES_AT_ONCE: usize = 4;
+/// How many files are opened before they are read: few, since servers hang up on who does not read.
+pub(super) const OPENED_AHEAD: usize = 2;
 
 /// Something that others put on the platform, as it is now.
 pub struct Foreign<'a> {
-    /// Its files, each once, with its bytes.
+    /// Its files, each once, with its bytes. Those of an archive come one after the other: a file that is not read holds up
+    /// the next.
     pub files: BoxStream<'a, Result<(TreePath, ByteStream)>>,
     /// What the platform tells of how it was made.
     pub told: Vec<Told>,

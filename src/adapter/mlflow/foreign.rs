@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
-use crate::adapter::foreign::{FILES_AT_ONCE, Foreign, Told};
+use crate::adapter::foreign::{Foreign, OPENED_AHEAD, Told};
 use crate::adapter::mlflow::MlflowAdapter;
 use crate::adapter::mlflow::client::Call;
 use crate::adapter::mlflow::place::Place;
@@ -44,7 +44,7 @@ pub(super) async fn foreign<'a>(adapter: &'a MlflowAdapter, address: &str) -> Re
     let files = stream::iter(files.collect::<Vec<_>>());
     let files = files.map(move |(place, path)| file(call, place, path));
     Ok(Foreign {
-        files: files.buffered(FILES_AT_ONCE).boxed(),
+        files: files.buffered(OPENED_AHEAD).boxed(),
         told: told(call, &run).await?,
     })
 }

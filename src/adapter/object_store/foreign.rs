@@ -3,7 +3,7 @@
 use ::object_store::GetOptions;
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::adapter::foreign::{FILES_AT_ONCE, Foreign};
+use crate::adapter::foreign::{Foreign, OPENED_AHEAD};
 use crate::adapter::object_store::ObjectStoreAdapter;
 use crate::adapter::object_store::line::broken;
 use crate::adapter::object_store::pages::Objects;
@@ -45,7 +45,7 @@ pub(super) async fn foreign<'a>(
         Ok((path, open(&session, &key).await?))
     });
     Ok(Foreign {
-        files: files.buffered(FILES_AT_ONCE).boxed(),
+        files: files.buffered(OPENED_AHEAD).boxed(),
         told: Vec::new(),
     })
 }

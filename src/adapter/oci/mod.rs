@@ -15,6 +15,7 @@
 mod copy;
 mod document;
 mod foreign;
+mod kit;
 mod layout;
 mod list;
 mod media;

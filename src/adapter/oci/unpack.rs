@@ -137,7 +137,7 @@ fn files_of(manifest: &Manifest) -> std::result::Result<Vec<FileRecord>, String>
     manifest.layers.iter().map(file_of).collect()
 }
 
-fn file_of(layer: &Descriptor) -> std::result::Result<FileRecord, String> {
+pub(super) fn file_of(layer: &Descriptor) -> std::result::Result<FileRecord, String> {
     if !media::is_raw(&layer.media_type) {
         return Err(format!("it has a layer `{}`", shown(&layer.media_type)));
     }

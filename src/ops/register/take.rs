@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use futures_util::TryStreamExt as _;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::adapter::ByteStream;
 use crate::adapter::foreign::Foreign;
@@ -16,6 +16,9 @@ use crate::manifest::foreign::{Format, find_format};
 use crate::model::digest::{MAX_FILES, TreePath};
 use crate::model::id::WorkspaceName;
 use crate::ops::register::failure::{adapter_failure, no_workspace};
+
+/// How many files are written at once.
+const FILES_AT_ONCE: usize = 4;
 
 /// What was brought here. Dropping it removes it.
 #[derive(Debug)]
@@ -71,25 +74,26 @@ pub async fn take(context: &Context, workspace: &WorkspaceName, address: &str) -
     Ok(Taken { scratch, told })
 }
 
-async fn save(context: &Context, mut foreign: Foreign<'_>, scratch: &Scratch) -> Result<()> {
-    let mut count: usize = 0;
-    loop {
-        let next = foreign.files.try_next().await;
-        let Some((path, bytes)) = next.map_err(|error| adapter_failure(&error))? else {
-            return Ok(());
-        };
-        count += 1;
+async fn save(context: &Context, foreign: Foreign<'_>, scratch: &Scratch) -> Result<()> {
+    let files = foreign.files.map_err(|error| adapter_failure(&error));
+    let numbered = files.zip(stream::iter(1_usize..)).map(|(file, count)| {
+        let file = file?;
         if count > MAX_FILES {
             let message = format!("there are more than {MAX_FILES} files");
             return Err(Failure::new(FailureKind::Invalid, message));
         }
+        Ok(file)
+    });
+    let save = |(path, bytes): (TreePath, ByteStream)| async move {
         let saved = save_file(scratch, &path, bytes).await;
-        let saved = saved.map_err(|error| {
+        let size = saved.map_err(|error| {
             let failure = Failure::of(FailureKind::Unavailable, &error);
             failure.during(format!("`{path}` cannot be brought here"))
-        });
-        context.progress.advance(saved?);
-    }
+        })?;
+        context.progress.advance(size);
+        Ok(())
+    };
+    numbered.try_for_each_concurrent(FILES_AT_ONCE, save).await
 }
 
 /// Writes a file of the folder. Returns its size in bytes.

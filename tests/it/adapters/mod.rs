@@ -52,10 +52,9 @@ pub(crate) async fn conforms(adapter: Arc<dyn Adapter>, secrets: &[&str]) {
 
 /// The files of what others put under an address.
 pub(crate) async fn taken(adapter: &dyn Adapter, address: &str) -> BTreeMap<String, Vec<u8>> {
-    let foreign = adapter.foreign(address).await.unwrap();
-    let files: Vec<_> = foreign.files.try_collect().await.unwrap();
+    let mut foreign = adapter.foreign(address).await.unwrap();
     let mut found = BTreeMap::new();
-    for (path, bytes) in files {
+    while let Some((path, bytes)) = foreign.files.try_next().await.unwrap() {
         let bytes: Vec<_> = bytes.try_collect().await.unwrap();
         found.insert(path.to_string(), bytes.concat());
     }

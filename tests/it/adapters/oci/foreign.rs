@@ -133,7 +133,7 @@ async fn a_sweep_looks_into_layers_and_tells_what_it_cannot_read() {
 }
 
 #[tokio::test]
-async fn packs_of_other_tools_are_taken_by_tag_and_by_digest() {
+async fn packs_and_kits_of_other_tools_are_taken_by_tag_and_by_digest() {
     let server = with_others();
     let adapter = registry("dev", &server.url(), "ml");
     let expected = [
@@ -152,7 +152,7 @@ async fn packs_of_other_tools_are_taken_by_tag_and_by_digest() {
         (
             "oci:ml/retail/model/churn:1.0.0",
             AdapterErrorKind::Unsupported,
-            "holds no plain files",
+            "cannot be taken apart: it has a layer",
         ),
         (
             "oci:ml/retail/model/churn:9.0.0",
@@ -176,5 +176,37 @@ async fn packs_of_other_tools_are_taken_by_tag_and_by_digest() {
         ),
     ] {
         not_taken(adapter.as_ref(), address, kind, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_kit_is_taken_apart_and_leads_nowhere_else() {
+    let server = with_others();
+    let adapter = registry("dev", &server.url(), "ml");
+    let address = |tag: &str| format!("oci:ml/retail/model/churn:{tag}");
+    let expected = [
+        ("docs/a.md".to_owned(), b"a".to_vec()),
+        ("docs/b.md".to_owned(), Vec::new()),
+        ("weights.bin".to_owned(), vec![0; 3_000_000]),
+    ];
+    let found = taken(adapter.as_ref(), &address("kit")).await;
+    assert_eq!(found, expected.into());
+    for (tag, reason) in [
+        ("linked", "`weights.bin` is neither a file nor a folder"),
+        ("escaping", "`../weights.bin`"),
+        ("cut", "the tar file is broken"),
+    ] {
+        let address = address(tag);
+        let mut foreign = adapter.foreign(&address).await.unwrap();
+        let error = loop {
+            match foreign.files.try_next().await {
+                // What comes of a file that is cut is not looked at: the layer says what it was.
+                Ok(Some((_, bytes))) => drop(bytes.try_collect::<Vec<_>>().await),
+                Ok(None) => panic!("{tag} has an end"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind, AdapterErrorKind::Corrupt, "{tag}");
+        assert!(error.message.contains(reason), "{tag}: {error}");
     }
 }

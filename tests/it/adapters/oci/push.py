@@ -50,6 +50,26 @@ manifest(
     ],
 )
 
+
+
+def link(path, to):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as out:
+        entry = tarfile.TarInfo(path)
+        entry.type, entry.linkname = tarfile.SYMTYPE, to
+        out.addfile(entry)
+    return archive.getvalue()
+
+
+for tag, layers in {
+    "kit": [tar([("./weights.bin", bytes(3_000_000))]), tar([("docs/a.md", b"a"), ("docs/b.md", b"")])],
+    "linked": [link("weights.bin", "/etc/passwd")],
+    "escaping": [tar([("../weights.bin", b"1")])],
+    "cut": [tar([("weights.bin", bytes(3_000_000))])[:1_000_000]],
+}.items():
+    config = blob(f"{KIT}.config.v1+json", b"{}")
+    manifest(tag, config, [blob(f"{KIT}.model.v1.tar", layer) for layer in layers])
+
 MODEL = "application/vnd.cncf.model"
 path = "org.cncf.model.filepath"
 config = {"descriptor": {"name": "churn"}, "config": {}, "modelfs": {"type": "layers", "diffIds": []}}
