@@ -55,6 +55,7 @@ commands! {
     access => Access,
     apply => Apply,
     approve => Approve,
+    bundle => Bundle,
     check => Check,
     compare => Compare,
     completions => Completions,

@@ -80,6 +80,16 @@ impl Engine {
         ScratchArea::open(&self.places.state.join(name))
     }
 
+    /// Where bytes are staged that go to no workspace, or to one that is not chosen yet.
+    ///
+    /// # Errors
+    ///
+    /// When the area cannot be made.
+    pub fn own_staging(&self, what: &str) -> Result<StagingArea, EngineError> {
+        let directory = self.places.state.join(what);
+        Ok(StagingArea::open(&directory)?)
+    }
+
     /// A path that a manifest names. A relative one starts from the repository, which has no folder of its own when all that
     /// is known of it is an address: there it would mean another place on every machine.
     pub(crate) fn local_path(&self, what: &str, path: &str) -> Result<PathBuf, EngineError> {

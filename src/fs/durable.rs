@@ -27,6 +27,23 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_parent(path)
 }
 
+/// As [`write_atomic`], for what `write` writes, however much that is: nothing appears unless it succeeds.
+///
+/// # Errors
+///
+/// What `write` says, or that the file cannot be made or written to disk.
+pub fn write_atomic_with<T, E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut file = temporary_with(path, b"", 0o644)?;
+    let written = write(file.as_file_mut())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_parent(path)?;
+    Ok(written)
+}
+
 /// As [`write_atomic`], for files that only their owner may read.
 ///
 /// # Errors

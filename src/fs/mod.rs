@@ -1,5 +1,6 @@
 //! Files: the only module, with the ledger's and adapters' own, that touches them.
 
+pub mod archive;
 pub mod beneath;
 pub mod cache;
 mod copy;

@@ -5,6 +5,7 @@ pub mod act;
 pub mod apply;
 pub mod approve;
 pub mod attach;
+pub mod bundle;
 pub mod catalogue;
 pub mod check;
 pub mod commit;

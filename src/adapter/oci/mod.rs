@@ -16,6 +16,7 @@ mod copy;
 mod document;
 mod foreign;
 mod kit;
+pub mod image;
 mod layout;
 mod list;
 mod media;

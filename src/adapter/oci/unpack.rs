@@ -11,7 +11,7 @@ use crate::model::artifact::VersionId;
 use crate::model::digest::{FileList, FileRecord, MAX_FILES, TreeDigest};
 
 /// The most manifests below one list: enough for [`MAX_FILES`] with the longest paths seen in practice.
-const MAX_PARTS: usize = 1024;
+pub(super) const MAX_PARTS: usize = 1024;
 
 /// What a manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +126,7 @@ async fn part<S: Store>(
 }
 
 /// The files of a manifest whose layers are one file each, or why it is another.
-fn files_of(manifest: &Manifest) -> std::result::Result<Vec<FileRecord>, String> {
+pub(super) fn files_of(manifest: &Manifest) -> std::result::Result<Vec<FileRecord>, String> {
     if manifest.layers.is_empty() {
         let says = manifest
             .artifact_type
@@ -153,7 +153,10 @@ pub(super) fn file_of(layer: &Descriptor) -> std::result::Result<FileRecord, Str
 }
 
 /// The version that the annotations name, when there are any of ours.
-fn named(parsed: &Parsed, digest: TreeDigest) -> std::result::Result<Option<VersionId>, String> {
+pub(super) fn named(
+    parsed: &Parsed,
+    digest: TreeDigest,
+) -> std::result::Result<Option<VersionId>, String> {
     let annotations = parsed.annotations();
     let text = |key: &str| annotations.get(key).map(String::as_str);
     let Some(claimed) = text(media::DIGEST) else {

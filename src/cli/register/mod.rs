@@ -164,6 +164,7 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
         artifact: new_artifact(args, subject.owner, subject.description.as_deref())?,
         description: subject.description,
         attachments: attachments(args)?,
+        carried: None,
         branch: args.branch.clone(),
     };
     let report = register(context, &request).await?;

@@ -23,3 +23,10 @@ pub(super) fn classify(artifact: ArtifactId, file: &str) -> Option<Place> {
 pub fn path_of_attestation(version: &VersionId, name: &AttestationName) -> String {
     format!("{}.{name}{ATTESTATION_SUFFIX}", stem_of_version(version))
 }
+
+/// The path of what is kept, beside a version's manifest, of the bundle that it came in: who sent it, and what allowed it
+/// there. It decides nothing.
+#[must_use]
+pub fn path_of_bundle(version: &VersionId) -> String {
+    format!("{}.bundle.tar", stem_of_version(version))
+}

@@ -4,7 +4,7 @@ mod attestation;
 mod unexpected;
 
 use attestation::ATTESTATION_SUFFIX;
-pub use attestation::path_of_attestation;
+pub use attestation::{path_of_attestation, path_of_bundle};
 pub use unexpected::explain_unexpected;
 
 use std::fmt;

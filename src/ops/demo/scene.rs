@@ -288,6 +288,7 @@ impl<'a> Scene<'a> {
                 risk_tier: None,
             }),
             attachments: Attachments::default(),
+            carried: None,
             branch: None,
             from,
         })

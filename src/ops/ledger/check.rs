@@ -97,6 +97,15 @@ fn verifier(context: &Context, key: Option<&str>) -> Result<Verifier> {
         })?;
         return Ok(engine.open_ledger()?.log().verifier().clone());
     };
+    read_verifier(key)
+}
+
+/// A verifier key as it was given, or from a file.
+///
+/// # Errors
+///
+/// When it is not one.
+pub(crate) fn read_verifier(key: &str) -> Result<Verifier> {
     let path = Path::new(key);
     let text = if durable::exists(path) {
         String::from_utf8(read(path, MAX_KEY_BYTES)?).or_fail(FailureKind::Invalid)?

@@ -6,6 +6,7 @@ mod prove;
 mod show;
 mod tiles;
 
+pub(crate) use crate::ops::ledger::check::read_verifier;
 pub use crate::ops::ledger::check::{CheckRequest, CheckedProof, check};
 pub use crate::ops::ledger::prove::{ProveRequest, WrittenProof, prove};
 pub use crate::ops::ledger::show::{EntryReport, show};

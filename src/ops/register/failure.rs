@@ -28,7 +28,7 @@ pub(super) fn denied(denial: &crate::flow::permit::FlowDenial, explained: &Expla
     }
 }
 
-pub(super) fn adapter_failure(error: &AdapterError) -> Failure {
+pub(crate) fn adapter_failure(error: &AdapterError) -> Failure {
     let kind = match error.kind {
         AdapterErrorKind::AlreadyExists | AdapterErrorKind::Precondition => FailureKind::Conflict,
         AdapterErrorKind::PermissionDenied => FailureKind::Denied,

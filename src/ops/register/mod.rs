@@ -1,6 +1,7 @@
 //! `promote register`: bytes of a producer become a version.
 
 pub mod azure;
+mod carried;
 mod failure;
 mod manifests;
 mod room;
@@ -35,7 +36,9 @@ use crate::ops::attach::{self, Attached, Attachments};
 use crate::ops::commit::{Committed, NewFiles, commit};
 use crate::ops::digest::digest;
 use crate::ops::person::Person;
-use crate::ops::register::failure::{adapter_failure, denied, no_workspace};
+pub use crate::ops::register::carried::Carried;
+pub(crate) use crate::ops::register::failure::adapter_failure;
+use crate::ops::register::failure::{denied, no_workspace};
 use crate::ops::register::manifests::version_files;
 use crate::ops::register::room::check_room;
 use crate::ops::register::told::{LineageFiles, UnknownAddress};
@@ -67,6 +70,8 @@ pub struct RegisterRequest {
     pub artifact: Option<NewArtifact>,
     /// Attestations to put beside it; also beside one that is registered already, with the same bytes.
     pub attachments: Attachments,
+    /// What it brings along, when another organisation sent it.
+    pub carried: Option<Carried>,
     /// A branch of its own, for a pull request.
     pub branch: Option<String>,
 }
@@ -133,6 +138,9 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
     let completed = told::complete(&world, request, &told, &files)?;
     let spec = spec(request, completed.lineage, &files);
     let explained = preview(engine.book()?, &world, &request.version, &spec, &files)?;
+    if let Some(carried) = &request.carried {
+        carried::check_label(&request.version, &explained, carried)?;
+    }
     let target = world
         .workspace(&request.workspace)
         .ok_or_else(|| no_workspace(&world, &request.workspace))?;
@@ -324,10 +332,18 @@ fn record_version(
         let path = path_of_attestation(&request.version, name);
         (path, Some(bytes.clone()))
     }));
+    if let Some(carried) = request.carried.as_ref().filter(|_| is_new) {
+        let kept = carried::receipt(world, &request.version, carried)?;
+        new.extend(kept.map(|(path, bytes)| (path, Some(bytes))));
+    }
     if new.is_empty() {
         return Ok(None);
     }
-    let word = if is_new { "register" } else { "attest" };
+    let word = match (is_new, &request.carried) {
+        (true, Some(_)) => "import",
+        (true, None) => "register",
+        (false, _) => "attest",
+    };
     commit(
         context,
         engine,

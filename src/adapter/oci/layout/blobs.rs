@@ -18,7 +18,7 @@ use crate::fs::scratch::Scratch;
 use crate::model::digest::Sha256;
 
 /// Where blobs are.
-pub(super) const FOLDER: &str = "blobs/sha256";
+pub(in crate::adapter::oci) const FOLDER: &str = "blobs/sha256";
 /// The most blobs of one layout.
 const MAX_BLOBS: usize = 2_000_000;
 /// How much is read at once, in bytes.

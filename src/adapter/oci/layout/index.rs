@@ -11,10 +11,10 @@ use crate::adapter::oci::media;
 use crate::fs::durable;
 
 /// The file that says what the folder is, and its bytes.
-pub(super) const MARK: &str = "oci-layout";
-const MARK_BYTES: &[u8] = b"{\"imageLayoutVersion\":\"1.0.0\"}";
+pub(in crate::adapter::oci) const MARK: &str = "oci-layout";
+pub(in crate::adapter::oci) const MARK_BYTES: &[u8] = b"{\"imageLayoutVersion\":\"1.0.0\"}";
 /// The file itself.
-pub(super) const INDEX: &str = "index.json";
+pub(in crate::adapter::oci) const INDEX: &str = "index.json";
 /// The largest that is read, in bytes: a hundred thousand names.
 const MAX_INDEX_BYTES: usize = 64 << 20;
 
@@ -95,13 +95,13 @@ impl NameList {
 
 /// A name in a layout: `REPOSITORY:TAG`, or `TAG` alone as other tools write it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name {
+pub(in crate::adapter::oci) struct Name {
     pub(super) repository: String,
     pub(super) tag: String,
 }
 
 impl Name {
-    pub(super) fn new(repository: &str, tag: &str) -> Self {
+    pub(in crate::adapter::oci) fn new(repository: &str, tag: &str) -> Self {
         Self {
             repository: repository.to_owned(),
             tag: tag.to_owned(),
@@ -115,7 +115,7 @@ impl Name {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::adapter::oci) fn text(&self) -> String {
         if self.repository.is_empty() {
             return self.tag.clone();
         }

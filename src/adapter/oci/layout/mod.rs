@@ -10,8 +10,8 @@
 //! All artifacts are in one folder: the name of a version is `<project>/<kind>/<name>:<version>`. A name is set under a lock,
 //! after everything that it needs is durable.
 
-mod blobs;
-mod index;
+pub(super) mod blobs;
+pub(super) mod index;
 mod write;
 
 use std::io;

@@ -1,0 +1,60 @@
+//! `promote bundle show`: needs no repository and no network.
+
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::model::digest::FileRecord;
+use crate::ops::bundle::facts::BundleFacts;
+use crate::ops::bundle::read::Sink;
+use crate::ops::bundle::{Refused, check, open, refused};
+use crate::ops::ledger::read_verifier;
+use crate::progress::Progress;
+
+/// What is to be looked at.
+#[derive(Debug, Clone)]
+pub struct ShowRequest {
+    /// The bundle.
+    pub file: PathBuf,
+    /// The sender's verifier key, or a file that holds it.
+    pub key: Option<String>,
+}
+
+/// Checks a bundle, all of it, and tells what it says.
+///
+/// # Errors
+///
+/// When it cannot be read, or anything in it does not hold.
+pub fn show(context: &Context, request: &ShowRequest) -> Result<BundleFacts> {
+    let key = request.key.as_deref().map(read_verifier).transpose()?;
+    let (opened, length) = open(&request.file)?;
+    let refuse = |error: Refused| refused(&request.file, &error);
+    let checked = check::check(opened.contents(), key.as_ref()).map_err(refuse)?;
+    let reading = format!("reading {}", request.file.display());
+    context.progress.begin(&reading, Some(length));
+    let finished = opened.finish(&mut Hashed(context.progress.as_ref()));
+    context.progress.end();
+    let mut facts = checked.facts;
+    facts.has_files = finished.map_err(refuse)?;
+    Ok(facts)
+}
+
+/// Takes files that are only hashed.
+#[derive(Debug)]
+pub(super) struct Hashed<'a>(pub(super) &'a dyn Progress);
+
+impl Sink for Hashed<'_> {
+    fn begin(&mut self, _: &[&FileRecord]) -> std::result::Result<(), Refused> {
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> std::result::Result<(), Refused> {
+        self.0
+            .advance(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    fn end(&mut self) -> std::result::Result<(), Refused> {
+        Ok(())
+    }
+}
