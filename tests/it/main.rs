@@ -16,6 +16,7 @@ mod approvals;
 mod attestations;
 mod audit;
 mod bad_input;
+mod bundle;
 mod clones;
 mod compare;
 mod concurrency;

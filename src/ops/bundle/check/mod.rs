@@ -175,6 +175,13 @@ impl Own {
         if *lines != contents.record.files.checksum_lines() {
             return Err(Refused(format!("`{checksums}` lists other files")));
         }
+        let signature = path_of_signature(&path);
+        let mut evidence = contents.files(EVIDENCE_TYPE);
+        if let Some(own) = find(&signature)
+            && !evidence.any(|(_, bytes)| bytes == own)
+        {
+            return Err(Refused(format!("no entry names `{signature}`")));
+        }
         Ok(Self {
             spec,
             description,
