@@ -19,7 +19,7 @@ use crate::ui::report::{Page, Report, Tone};
 
 /// Carry a version to another organisation in one file: its bytes, lineage, approvals and proof
 ///
-/// The file is a tar file that is an OCI image layout: after `tar xf`, `skopeo` and `oras` read it. Who takes it needs the
+/// The file is a tar file that is an OCI image layout: after `tar xf`, `skopeo` and others read it. Who takes it needs the
 /// sender's verifier key (`spec.ledger.key` in `trust/root.yaml`) from somebody they trust, never out of the file.
 ///
 /// Examples:

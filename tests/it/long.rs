@@ -94,6 +94,16 @@ pub(crate) const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "a table of contradictions",
     ),
     (
+        "tests/it/bundle/mod.rs",
+        "a_version_goes_over_an_air_gap_and_needs_approvals_of_its_own_there",
+        "one story to its end",
+    ),
+    (
+        "tests/it/bundle/rules.rs",
+        "a_base_comes_first_and_may_have_another_name",
+        "one story to its end",
+    ),
+    (
         "tests/it/flow.rs",
         "a_hand_written_manifest_of_production_bytes_in_dev_is_a_violation_and_goes_nowhere",
         "one story to its end",

@@ -167,11 +167,18 @@ fn what_is_attached_is_what_the_ledger_has_even_when_all_hashes_are_made_right()
         assert!(expected, "{path}: {why}");
     }
     assert!(tried > 15, "{tried}");
+}
 
+#[test]
+fn nobody_says_more_with_the_signature_of_another_and_no_evidence_is_left_out() {
+    let (sender, sent) = penguins();
+    let members = Members::read(&std::fs::read(&sent.file).unwrap());
+    let attached = members.attached();
+    let because = |forged: &Members| reason(&sender, &forged.write(), &sent.key);
     // An approval that says more than rita said, with her signature.
-    let statement = attached.iter().find(|(_, bytes)| {
-        String::from_utf8_lossy(bytes).contains("promotion-approval/v1")
-            && bytes.starts_with(b"{\"_type\"")
+    let statement = attached.iter().find(|(path, bytes)| {
+        let text = String::from_utf8_lossy(bytes);
+        path.ends_with(".json") && text.contains("https://promote.dev/promotion-approval/v1")
     });
     let (path, statement) = statement.unwrap();
     let text = String::from_utf8_lossy(statement).replace("\"approve\"", "\"reject\"");

@@ -59,13 +59,15 @@ pub(super) fn check(contents: &Contents, key: Option<&Verifier>) -> Result<Check
         root: entries.checkpoint.root,
         key: key.map(ToString::to_string),
     };
-    let said = said::read(&entries, contents, own.manifest)?;
+    let said = said::read(&entries, &contents.record, own.manifest)?;
     let registered = said.registered.ok_or_else(|| {
         Refused(format!(
             "no entry registers `{version}` with this digest and manifest"
         ))
     })?;
-    let label = said.label.join(&own.label);
+    let label = said
+        .label
+        .map_or_else(|| own.label.clone(), |label| label.join(&own.label));
     let facts = BundleFacts {
         version: version.clone(),
         digest,

@@ -1,5 +1,6 @@
 //! What the entries say of a version, and whether the people whom they name have signed it.
 
+use crate::adapter::Record;
 use crate::engine::evidence::Inputs;
 use crate::engine::inbox;
 use crate::engine::record::{evidence_path, signature_path};
@@ -10,7 +11,6 @@ use crate::model::id::PrincipalName;
 use crate::model::label::Label;
 use crate::model::principal::KeyFingerprint;
 use crate::ops::bundle::Refused;
-use crate::ops::bundle::contents::Contents;
 use crate::ops::bundle::facts::{
     ActFacts, ApprovalFacts, DecisionFacts, PlaceFacts, RegisteredFacts,
 };
@@ -18,9 +18,10 @@ use crate::ops::bundle::ledger::{Entries, Proved, Trust};
 use crate::ops::history::Who;
 
 /// What the entries say.
+#[derive(Default)]
 pub(super) struct Told {
     pub(super) registered: Option<RegisteredFacts>,
-    pub(super) label: Label,
+    pub(super) label: Option<Label>,
     pub(super) decisions: Vec<DecisionFacts>,
     pub(super) places: Vec<PlaceFacts>,
     pub(super) approvals: Vec<ApprovalFacts>,
@@ -30,46 +31,49 @@ pub(super) struct Told {
 /// Reads the entries about a version. `manifest` is the SHA-256 of its manifest.
 pub(super) fn read(
     entries: &Entries<'_>,
-    contents: &Contents,
+    record: &Record,
     manifest: Sha256,
 ) -> Result<Told, Refused> {
-    let record = &contents.record;
-    let mut registered = None;
-    let mut label: Option<Label> = None;
-    let mut join = |more: &Label| {
-        label = Some(
-            label
-                .as_ref()
-                .map_or_else(|| more.clone(), |known| known.join(more)),
-        );
-    };
-    let (mut decisions, mut places) = (Vec::new(), Vec::new());
-    let (mut approvals, mut acts) = (Vec::new(), Vec::new());
+    let mut told = Told::default();
     for proved in &entries.proved {
+        told.take(entries, proved, record, manifest)?;
+    }
+    Ok(told)
+}
+
+impl Told {
+    fn take(
+        &mut self,
+        entries: &Entries<'_>,
+        proved: &Proved,
+        record: &Record,
+        manifest: Sha256,
+    ) -> Result<(), Refused> {
         let (entry, at) = (proved.index, proved.entry.recorded_at);
         match &proved.entry.event {
             Event::Registered(known) => {
                 let producer = producer(entries, proved, known)?;
                 if known.digest == record.digest {
-                    join(&known.label);
+                    self.join(&known.label);
                 }
                 let is_it = known.digest == record.digest && known.manifest == manifest;
                 if is_it && known.version == record.version {
-                    registered = Some(RegisteredFacts::new(entry, at, known, producer));
+                    let facts = RegisteredFacts::new(entry, at, known, producer);
+                    self.registered = Some(facts);
                 }
             }
             Event::Received(receipt) => {
                 check_statement(entries, proved, receipt)?;
-                match &receipt.said {
-                    Said::Approval(_) => approvals.extend(answer(entries, proved, receipt)),
-                    Said::MarkBad(_) | Said::Act(_) => acts.push(act(proved, receipt)),
+                match answer(entries, proved, receipt) {
+                    Some(answer) => self.approvals.push(answer),
+                    None => self.acts.push(act(proved, receipt)),
                 }
             }
             Event::Decided(judgement) => {
                 if let Some(more) = label_of(entries, judgement)? {
-                    join(&more);
+                    self.join(&more);
                 }
-                decisions.push(DecisionFacts {
+                self.decisions.push(DecisionFacts {
                     entry,
                     at,
                     environment: judgement.promotion.environment.clone(),
@@ -77,7 +81,7 @@ pub(super) fn read(
                     result: judgement.decision.result,
                 });
             }
-            Event::Ended(outcome) => places.push(PlaceFacts {
+            Event::Ended(outcome) => self.places.push(PlaceFacts {
                 entry,
                 at,
                 environment: outcome.promotion.environment.clone(),
@@ -89,19 +93,13 @@ pub(super) fn read(
             | Event::Intended(_)
             | Event::TakenOver { .. } => {}
         }
+        Ok(())
     }
-    let label = label.ok_or_else(|| {
-        let version = &record.version;
-        Refused(format!("no entry registers `{version}` with this digest"))
-    })?;
-    Ok(Told {
-        registered,
-        label,
-        decisions,
-        places,
-        approvals,
-        acts,
-    })
+
+    fn join(&mut self, more: &Label) {
+        let known = self.label.take();
+        self.label = Some(known.map_or_else(|| more.clone(), |known| known.join(more)));
+    }
 }
 
 fn who(trust: &Trust, principal: &PrincipalName, key: &KeyFingerprint) -> Who {
