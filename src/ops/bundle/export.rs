@@ -23,9 +23,8 @@ use crate::model::id::WorkspaceName;
 use crate::ops::bundle::collect::Collector;
 use crate::ops::bundle::contents::Contents;
 use crate::ops::bundle::facts::BundleFacts;
-use crate::ops::bundle::read::Opened;
-use crate::ops::bundle::show::Hashed;
-use crate::ops::bundle::{BUFFER_BYTES, Refused, check};
+use crate::ops::bundle::show::read;
+use crate::ops::bundle::{BUFFER_BYTES, Refused};
 use crate::ops::plan::{find_version, unknown};
 use crate::ops::register::adapter_failure;
 
@@ -97,9 +96,8 @@ pub async fn export(context: &Context, request: &ExportRequest) -> Result<Export
         // What others would not believe does not leave.
         let bytes = file.stream_position()?;
         file.rewind()?;
-        let opened = Opened::open(BufReader::with_capacity(BUFFER_BYTES, &*file))?;
-        let mut facts = check::check(opened.contents(), Some(key))?.facts;
-        facts.has_files = opened.finish(&mut Hashed(context.progress.as_ref()))?;
+        let written = BufReader::with_capacity(BUFFER_BYTES, &*file);
+        let facts = read(written, Some(key), context.progress.as_ref())?;
         Ok((bytes, facts))
     });
     context.progress.end();

@@ -71,8 +71,9 @@ pub struct Imported {
 /// in the workspace. Nothing stays behind then.
 pub async fn import(context: &Context, request: &ImportRequest) -> Result<Imported> {
     let key = read_verifier(&request.key)?;
-    let (opened, length) = open(&request.file)?;
+    let (file, length) = open(&request.file)?;
     let refuse = |error: Refused| refused(&request.file, &error);
+    let opened = Opened::open(file).map_err(refuse)?;
     let Checked {
         mut facts,
         spec,

@@ -25,12 +25,11 @@ pub use facts::{
     PlaceFacts, RegisteredFacts,
 };
 pub use import::{ImportRequest, Imported, import};
-pub use show::{ShowRequest, show};
+pub use show::{ShowRequest, read, show};
 
 use crate::error::{Failure, FailureKind, Result};
 use crate::fs::archive::ArchiveError;
 use crate::fs::beneath;
-use crate::ops::bundle::read::Opened;
 
 /// How much of a file is read at once, in bytes.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -38,7 +37,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// Why a bundle is not to be believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-struct Refused(String);
+pub struct Refused(String);
 
 impl From<String> for Refused {
     fn from(reason: String) -> Self {
@@ -72,14 +71,13 @@ fn refused(path: &Path, refused: &Refused) -> Failure {
     )
 }
 
-/// Opens a bundle, with its length.
-fn open(path: &Path) -> Result<(Opened<BufReader<File>>, u64)> {
+/// Opens a file, with its length.
+fn open(path: &Path) -> Result<(BufReader<File>, u64)> {
     let unreadable = |error: io::Error| {
         Failure::of(FailureKind::Invalid, &error)
             .during(format!("`{}` cannot be read", path.display()))
     };
     let file = beneath::open_file(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
-    let opened = Opened::open(BufReader::with_capacity(BUFFER_BYTES, file));
-    Ok((opened.map_err(|error| refused(path, &error))?, length))
+    Ok((BufReader::with_capacity(BUFFER_BYTES, file), length))
 }

@@ -1,12 +1,14 @@
 //! `promote bundle show`: needs no repository and no network.
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::ledger::key::Verifier;
 use crate::model::digest::FileRecord;
 use crate::ops::bundle::facts::BundleFacts;
-use crate::ops::bundle::read::Sink;
+use crate::ops::bundle::read::{Opened, Sink};
 use crate::ops::bundle::{Refused, check, open, refused};
 use crate::ops::ledger::read_verifier;
 use crate::progress::Progress;
@@ -27,21 +29,33 @@ pub struct ShowRequest {
 /// When it cannot be read, or anything in it does not hold.
 pub fn show(context: &Context, request: &ShowRequest) -> Result<BundleFacts> {
     let key = request.key.as_deref().map(read_verifier).transpose()?;
-    let (opened, length) = open(&request.file)?;
-    let refuse = |error: Refused| refused(&request.file, &error);
-    let checked = check::check(opened.contents(), key.as_ref()).map_err(refuse)?;
+    let (file, length) = open(&request.file)?;
     let reading = format!("reading {}", request.file.display());
     context.progress.begin(&reading, Some(length));
-    let finished = opened.finish(&mut Hashed(context.progress.as_ref()));
+    let facts = read(file, key.as_ref(), context.progress.as_ref());
     context.progress.end();
-    let mut facts = checked.facts;
-    facts.has_files = finished.map_err(refuse)?;
+    facts.map_err(|error| refused(&request.file, &error))
+}
+
+/// The same, for what is read from anywhere.
+///
+/// # Errors
+///
+/// The reason, when anything in it does not hold.
+pub fn read(
+    from: impl Read,
+    key: Option<&Verifier>,
+    progress: &dyn Progress,
+) -> std::result::Result<BundleFacts, Refused> {
+    let opened = Opened::open(from)?;
+    let mut facts = check::check(opened.contents(), key)?.facts;
+    facts.has_files = opened.finish(&mut Hashed(progress))?;
     Ok(facts)
 }
 
 /// Takes files that are only hashed.
 #[derive(Debug)]
-pub(super) struct Hashed<'a>(pub(super) &'a dyn Progress);
+struct Hashed<'a>(&'a dyn Progress);
 
 impl Sink for Hashed<'_> {
     fn begin(&mut self, _: &[&FileRecord]) -> std::result::Result<(), Refused> {

@@ -140,6 +140,8 @@ targets! {
     proofs: "proof", targets::proof;
     tlog_proofs: "tlog-proof", targets::tlog_proof;
     submissions: "submission", targets::submission;
+    archives: "archive", targets::archive;
+    air_gap: "air-gap", targets::air_gap;
     ssh_keys: "ssh-key", targets::ssh_key;
     ssh_signatures: "ssh-signature", targets::ssh_signature;
     lineage_of_azure_ml: "lineage-azure-ml", lineage::azure_ml;

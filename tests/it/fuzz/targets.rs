@@ -15,6 +15,7 @@ use promote::engine::evidence::Inputs;
 use promote::engine::inbox;
 use promote::engine::people::Signer;
 use promote::engine::record::{TrustedEngine, open, peek, seal};
+use promote::fs::archive::{ArchiveError, ArchiveReader, ArchiveWriter};
 use promote::gate::decide;
 use promote::gate::evidence::AttestationFinding;
 use promote::ledger::checkpoint::Checkpoint;
@@ -31,6 +32,8 @@ use promote::manifest::yaml::Document;
 use promote::model::attestation::PAYLOAD_TYPE;
 use promote::model::digest::{Checksums, Sha256, TreePath};
 use promote::model::event::{Entry, Said};
+use promote::ops::bundle as air_gaps;
+use promote::progress::Silent;
 use promote::ui::diagnostics::{Colour, render_text};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -330,6 +333,41 @@ pub(super) fn submission(bytes: &[u8]) -> String {
     said(submission.map(|submission| {
         let again = Submission::parse(submission.to_string().as_bytes()).unwrap();
         assert_eq!(again.to_string(), submission.to_string());
+    }))
+}
+
+pub(super) fn archive(bytes: &[u8]) -> String {
+    let mut files = Vec::new();
+    let mut read = || -> Result<(), ArchiveError> {
+        let mut reader = ArchiveReader::new(bytes);
+        while let Some(member) = reader.next_member()? {
+            let mut content = Vec::new();
+            reader.read::<ArchiveError>(&mut |piece| {
+                content.extend_from_slice(piece);
+                Ok(())
+            })?;
+            files.push((member.path, content));
+        }
+        Ok(())
+    };
+    let read = read().map_err(|error| error.to_string());
+    said(read.map(|()| {
+        let mut writer = ArchiveWriter::new(Vec::new());
+        for (path, content) in &files {
+            let size = content.len().try_into().unwrap();
+            writer.add(path, size, &mut content.as_slice()).unwrap();
+        }
+        assert!(writer.finish().unwrap() == bytes, "another archive");
+    }))
+}
+
+/// What is read of a bundle is what its files say: nothing else reads as the same version.
+pub(super) fn air_gap(bytes: &[u8]) -> String {
+    let read = air_gaps::read(bytes, None, &Silent);
+    said(read.map_err(|error| error.to_string()).map(|facts| {
+        let again = air_gaps::read(bytes, None, &Silent).unwrap();
+        assert_eq!(again.digest, facts.digest);
+        assert!(!facts.not_verified.is_empty() && facts.ledger.key.is_none());
     }))
 }
 
