@@ -25,7 +25,7 @@ use crate::ops::attach::Attachments;
 use crate::ops::bundle::check::{Checked, check};
 use crate::ops::bundle::contents::{Contents, LINEAGE_TYPE, VERSION_TYPE};
 use crate::ops::bundle::facts::BundleFacts;
-use crate::ops::bundle::read::{Opened, Sink};
+use crate::ops::bundle::opened::{Opened, Sink};
 use crate::ops::bundle::{Refused, open, refused};
 use crate::ops::ledger::read_verifier;
 use crate::ops::plan::unknown;

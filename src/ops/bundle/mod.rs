@@ -11,7 +11,7 @@ mod facts;
 mod import;
 mod ledger;
 mod named;
-mod read;
+mod opened;
 mod show;
 
 use std::fs::File;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::ledger::key::Verifier;
 use crate::model::digest::FileRecord;
 use crate::ops::bundle::facts::BundleFacts;
-use crate::ops::bundle::read::{Opened, Sink};
+use crate::ops::bundle::opened::{Opened, Sink};
 use crate::ops::bundle::{Refused, check, open, refused};
 use crate::ops::ledger::read_verifier;
 use crate::progress::Progress;

@@ -91,7 +91,8 @@ impl Members {
         };
         let count = 2 + self.manifests().len();
         for (_, bytes) in &mut forged.0[2..count] {
-            let changed = swap(bytes, &replaced);
+            let is_it = bytes.as_slice() == old;
+            let changed = swap(if is_it { new } else { bytes.as_slice() }, &replaced);
             replaced.push((said(bytes), said(&changed)));
             *bytes = changed;
         }

@@ -24,7 +24,7 @@ struct Sent {
 fn export(organisation: &Organisation, version: &str, more: &[&str]) -> Answer {
     let out = organisation.path("sent.bundle.tar");
     let arguments = ["bundle", "export", version, "--out", out.to_str().unwrap()];
-    let arguments = [&arguments, &["-o", "json"], more].concat();
+    let arguments = [&arguments[..], &["-o", "json"], more].concat();
     organisation.as_person("ada", &arguments)
 }
 
@@ -59,7 +59,7 @@ fn import(organisation: &Organisation, sent: &Sent, into: &str, more: &[&str]) -
     let file = sent.file.to_str().unwrap();
     let arguments = ["bundle", "import", file, "--into", into, "--key", &sent.key];
     let owner = ["--owner", "data-scientists", "-o", "json"];
-    organisation.as_person("dana", &[&arguments, &owner, more].concat())
+    organisation.as_person("dana", &[&arguments[..], &owner, more].concat())
 }
 
 /// What must be as it was after a refusal: the branch, the work tree, the workspaces, and nothing staged.
