@@ -195,10 +195,13 @@ fn check_proof(proof: &TlogProof, key: Option<&Verifier>) -> Result<Checkpoint, 
 /// Whom the first entry trusts: a ledger begins with the adoption of a trust root, by an engine of that root.
 fn beginning(index: u64, line: &[u8], evidence: &BTreeMap<&str, &Bytes>) -> Result<Trust, String> {
     let entry = record::peek(line).map_err(|error| error.to_string())?;
-    match (index, &entry.event) {
-        (0, Event::Adopted(adoption)) => adopted(index, adoption, evidence),
-        _ => Err("entry 0, with which a ledger begins, is missing".to_owned()),
+    let Event::Adopted(adoption) = &entry.event else {
+        return Err("a ledger begins with the adoption of a trust root".to_owned());
+    };
+    if index > 0 {
+        return Err("entry 0, with which a ledger begins, is missing".to_owned());
     }
+    adopted(index, adoption, evidence)
 }
 
 /// Whom an adoption trusts.

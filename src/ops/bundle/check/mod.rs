@@ -245,15 +245,15 @@ fn proved_behind(
 ) -> Result<Vec<BehindFacts>, Refused> {
     let facts = behind.iter().map(|((place, bytes), _)| {
         let sha256 = Sha256::of(bytes);
-        let names = |event: &Event| match (event, place) {
-            (Event::Registered(registered), Place::Version(id)) => {
-                registered.version == *id && registered.manifest == sha256
+        let names = |event: &Event| {
+            if let (Event::Registered(registered), Place::Version(id)) = (event, place) {
+                return registered.version == *id && registered.manifest == sha256;
             }
-            (Event::Decided(judgement), Place::Dataset(_)) => {
-                let mut sources = judgement.sources.iter();
-                sources.any(|source| source.what == SourceKind::Dataset && source.sha256 == sha256)
-            }
-            (_, _) => false,
+            let (Event::Decided(judgement), Place::Dataset(_)) = (event, place) else {
+                return false;
+            };
+            let mut sources = judgement.sources.iter();
+            sources.any(|source| source.what == SourceKind::Dataset && source.sha256 == sha256)
         };
         let mut proved = entries.proved.iter();
         let entry = proved.find(|proved| names(&proved.entry.event));
