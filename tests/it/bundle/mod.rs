@@ -232,7 +232,7 @@ fn what_the_ledger_does_not_know_is_not_exported() {
     // Bytes that somebody changed do not leave.
     let files = organisation
         .workspace("dev")
-        .join("wildlife/model/penguin-species/1.0.0");
+        .join("wildlife/model/penguin-species/1.0.0/content");
     let mut chmod = Command::new("chmod");
     answer(chmod.args(["-R", "u+w", files.to_str().unwrap()])).expect_code(0);
     std::fs::write(files.join("MODEL_CARD.md"), "another card").unwrap();
