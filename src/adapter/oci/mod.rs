@@ -15,8 +15,8 @@
 mod copy;
 mod document;
 mod foreign;
-mod kit;
 pub mod image;
+mod kit;
 mod layout;
 mod list;
 mod media;

@@ -184,7 +184,7 @@ impl<R: Read> ArchiveReader<R> {
         let member = self.parse(&header)?;
         if header_of(&member.path, member.size)? != header {
             let path = printable(&member.path);
-            return Err(self.error(format!(
+            return Err(self.error(&format!(
                 "the header of `{path}` is not one of a plain file without times and owners"
             )));
         }
@@ -213,7 +213,7 @@ impl<R: Read> ArchiveReader<R> {
                 .read(piece.get_mut(..wanted).unwrap_or_default())
                 .map_err(|error| E::from(error.into()))?;
             if count == 0 {
-                return Err(self.error("it ends early".to_owned()).into());
+                return Err(self.error("it ends early").into());
             }
             take(piece.get(..count).unwrap_or_default())?;
             left = left.saturating_sub(as_u64(count));
@@ -223,7 +223,7 @@ impl<R: Read> ArchiveReader<R> {
         self.fill(&mut rest)?;
         if rest.iter().any(|byte| *byte != 0) {
             let message = format!("there are bytes behind `{}`", printable(&member.path));
-            return Err(self.error(message).into());
+            return Err(self.error(&message).into());
         }
         Ok(())
     }
@@ -236,14 +236,14 @@ impl<R: Read> ArchiveReader<R> {
             Event::Other { path } => found.push(Err(path)),
             Event::Bytes(_) | Event::End => {}
         });
-        pushed.map_err(|error| self.error(error.reason.to_owned()))?;
+        pushed.map_err(|error| self.error(error.reason))?;
         match found.pop() {
             Some(Ok(member)) => Ok(member),
             Some(Err(path)) => {
                 let path = printable(&path);
-                Err(self.error(format!("`{path}` is a link or another special file")))
+                Err(self.error(&format!("`{path}` is a link or another special file")))
             }
-            None => Err(self.error("a header is not one of a file".to_owned())),
+            None => Err(self.error("a header is not one of a file")),
         }
     }
 
@@ -251,7 +251,7 @@ impl<R: Read> ArchiveReader<R> {
         let second = self.block()?;
         let is_end = second.iter().all(|byte| *byte == 0);
         if !is_end || self.inner.read(&mut [0])? != 0 {
-            return Err(self.error("there are bytes behind its end".to_owned()));
+            return Err(self.error("there are bytes behind its end"));
         }
         Ok(None)
     }
@@ -265,7 +265,7 @@ impl<R: Read> ArchiveReader<R> {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), ArchiveError> {
         self.inner.read_exact(bytes).map_err(|error| {
             if error.kind() == io::ErrorKind::UnexpectedEof {
-                self.error("it ends early".to_owned())
+                self.error("it ends early")
             } else {
                 error.into()
             }
@@ -274,7 +274,7 @@ impl<R: Read> ArchiveReader<R> {
         Ok(())
     }
 
-    fn error(&self, reason: String) -> ArchiveError {
+    fn error(&self, reason: &str) -> ArchiveError {
         ArchiveError::Form(format!("at byte {}: {reason}", self.at))
     }
 }

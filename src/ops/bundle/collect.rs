@@ -1,5 +1,6 @@
 //! What goes along with a version: its files of the repository, what is behind it, and what the ledger has of it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -161,9 +162,8 @@ impl Collector<'_> {
             proofs.push((proof_path(index), Bytes::from(proof.to_bytes())));
             for file in subject.named(&entry.event) {
                 let path = ledger::evidence_path(&file.path);
-                if !evidence.contains_key(&path) {
-                    let bytes = self.evidence(index, file.sha256, &file.path)?;
-                    evidence.insert(path, bytes);
+                if let Entry::Vacant(entry) = evidence.entry(path) {
+                    entry.insert(self.evidence(index, file.sha256, &file.path)?);
                 }
             }
         }

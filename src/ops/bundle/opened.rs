@@ -217,10 +217,8 @@ fn check_form(
     let manifests = [&contents.image.top]
         .into_iter()
         .chain(&contents.image.parts);
-    let manifests = manifests.chain(&documents.attached);
-    let are_known = manifests
-        .map(|document| known.contains_key(&document.sha256()))
-        .all(|is_known| is_known);
+    let mut manifests = manifests.chain(&documents.attached);
+    let are_known = manifests.all(|document| known.contains_key(&document.sha256()));
     if are_known && documents.index == *index {
         return Ok(());
     }

@@ -127,13 +127,8 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
     let mut engine = context.observer()?;
     let world = engine.observe()?;
     validate(&world, request, &files)?;
-    let attached = attach::prepare(
-        context,
-        &world,
-        &request.version,
-        &files,
-        &request.attachments,
-    )?;
+    let (version, attachments) = (&request.version, &request.attachments);
+    let attached = attach::prepare(context, &world, version, &files, attachments)?;
     let person = Person::of(context, &world.people)?;
     let completed = told::complete(&world, request, &told, &files)?;
     let spec = spec(request, completed.lineage, &files);
@@ -141,9 +136,8 @@ pub async fn register(context: &Context, request: &RegisterRequest) -> Result<Re
     if let Some(carried) = &request.carried {
         carried::check_label(&request.version, &explained, carried)?;
     }
-    let target = world
-        .workspace(&request.workspace)
-        .ok_or_else(|| no_workspace(&world, &request.workspace))?;
+    let target = world.workspace(&request.workspace);
+    let target = target.ok_or_else(|| no_workspace(&world, &request.workspace))?;
     // What is made here is judged whole: only what is known already can be declassified.
     let nothing = Lowered::nothing();
     let label = &explained.label;

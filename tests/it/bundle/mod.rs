@@ -67,9 +67,7 @@ fn state(organisation: &Organisation) -> (String, String, Vec<String>) {
     let head = organisation.git("dana", &["rev-parse", "main"]);
     let status = organisation.git("dana", &["status", "--porcelain"]);
     let mut files = Vec::new();
-    let staged = organisation
-        .repository()
-        .join(".git/promote/staging/bundle");
+    let staged = organisation.repository().join(".git/promote/bundle");
     for folder in [organisation.path("workspaces"), staged] {
         if folder.exists() {
             files.extend(
@@ -94,7 +92,27 @@ fn refused(organisation: &Organisation, sent: &Sent, into: &str, code: i32, reas
 
 #[test]
 fn a_version_goes_over_an_air_gap_and_needs_approvals_of_its_own_there() {
-    let (sender, sent) = penguins();
+    let (_sender, sent) = penguins();
+    let shown = what_is_shown(&sent);
+    let receiver = Organisation::new();
+    let named = ["--as", "wildlife/imported@2.0.0"];
+    promoted_there(&receiver, &sent, &named, &shown);
+    let kept = what_an_auditor_finds(&receiver, &sent, &shown);
+    // It cannot be taken for the bundle itself.
+    let again = Sent {
+        file: kept,
+        key: sent.key.clone(),
+    };
+    refused(&receiver, &again, "dev", 1, "what was kept from an import");
+    // Once more changes nothing.
+    let known = import(&receiver, &sent, "dev", &named)
+        .expect_code(0)
+        .json();
+    assert_eq!(known["registered"]["committed"], json!(null));
+}
+
+/// What the bundle says to anybody. Without the key everything but the ledger itself is checked, and that is said.
+fn what_is_shown(sent: &Sent) -> serde_json::Value {
     let shown = show(&sent.file, Some(&sent.key)).expect_code(0).json();
     assert_eq!(shown["version"], "wildlife/model/penguin-species@1.0.0");
     assert_eq!(shown["hasFiles"], true);
@@ -106,17 +124,16 @@ fn a_version_goes_over_an_air_gap_and_needs_approvals_of_its_own_there() {
     assert_eq!(shown["behind"][0]["path"], "datasets/penguins-sample.yaml");
     assert!(shown["behind"][0]["entry"].is_u64(), "{shown}");
 
-    // Without the key everything but the ledger itself is checked, and that is said.
     let unkeyed = show(&sent.file, None).expect_code(0).json();
     assert_eq!(unkeyed["ledger"]["key"], json!(null));
     let open = unkeyed["notVerified"][0].as_str().unwrap();
     assert!(open.contains("anybody can make one"), "{open}");
+    shown
+}
 
-    let receiver = Organisation::new();
-    let named = ["--as", "wildlife/imported@2.0.0"];
-    let imported = import(&receiver, &sent, "dev", &named)
-        .expect_code(0)
-        .json();
+/// It is registered there under another name, and goes to qa with approvals of that place alone.
+fn promoted_there(receiver: &Organisation, sent: &Sent, named: &[&str], shown: &serde_json::Value) {
+    let imported = import(receiver, sent, "dev", named).expect_code(0).json();
     let registered = &imported["registered"];
     assert_eq!(registered["version"], "wildlife/model/imported@2.0.0");
     assert_eq!(registered["digest"], shown["digest"]);
@@ -137,8 +154,14 @@ fn a_version_goes_over_an_air_gap_and_needs_approvals_of_its_own_there() {
     assert_eq!(std::fs::read_link(link).unwrap(), Path::new("2.0.0"));
     receiver.as_person("rita", &["verify"]).expect_code(0);
     receiver.as_person("rita", &["check"]).expect_code(0);
+}
 
-    // An auditor finds where it came from, and the signed manifest says which file that is.
+/// Where it came from; the signed manifest says which file tells that.
+fn what_an_auditor_finds(
+    receiver: &Organisation,
+    sent: &Sent,
+    shown: &serde_json::Value,
+) -> PathBuf {
     let kept = receiver
         .repository()
         .join("models/wildlife/imported/2.0.0.bundle.tar");
@@ -161,18 +184,7 @@ fn a_version_goes_over_an_air_gap_and_needs_approvals_of_its_own_there() {
     );
     let sha256 = promote::model::digest::Sha256::of(&std::fs::read(&kept).unwrap());
     assert!(manifest.unwrap().contains(&sha256.to_string()));
-    // It cannot be taken for the bundle itself.
-    let again = Sent {
-        file: kept,
-        key: sent.key.clone(),
-    };
-    refused(&receiver, &again, "dev", 1, "what was kept from an import");
-    // Once more changes nothing.
-    let known = import(&receiver, &sent, "dev", &named)
-        .expect_code(0)
-        .json();
-    assert_eq!(known["registered"]["committed"], json!(null));
-    drop(sender);
+    kept
 }
 
 #[test]
