@@ -94,11 +94,6 @@ pub(crate) const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "a table of contradictions",
     ),
     (
-        "tests/it/bundle/mod.rs",
-        "a_version_goes_over_an_air_gap_and_needs_approvals_of_its_own_there",
-        "one story to its end",
-    ),
-    (
         "tests/it/bundle/rules.rs",
         "a_base_comes_first_and_may_have_another_name",
         "one story to its end",
