@@ -22,15 +22,15 @@ pub mod trust_index;
 pub mod trust_root;
 pub mod version;
 pub mod workspace;
-pub mod yaml;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::diagnostic::yaml;
+pub use crate::diagnostic::yaml::MAX_MANIFEST_BYTES;
+
 /// The one version of the format there is.
 pub const API_VERSION: &str = "promote.dev/v1alpha1";
-/// The largest manifest, in bytes.
-pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 
 /// What every manifest looks like: a header, a name, and a specification of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::diagnostic::yaml::MAX_MANIFEST_BYTES;
 use crate::diagnostic::{Diagnostic, Loc, SourceFile};
-use crate::manifest::MAX_MANIFEST_BYTES;
 
 /// Takes the bytes of a file for text.
 ///

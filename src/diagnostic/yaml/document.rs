@@ -28,7 +28,7 @@ impl<T: Eq> Eq for Document<T> {}
 
 impl<T> Document<T> {
     /// The value that was read from a text.
-    pub(in crate::manifest) const fn new(source: Arc<SourceFile>, value: T) -> Self {
+    pub(crate) const fn new(source: Arc<SourceFile>, value: T) -> Self {
         Self {
             source,
             value,
@@ -117,7 +117,7 @@ fn escape(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::yaml::source_file;
+    use crate::diagnostic::yaml::source_file;
 
     #[test]
     fn pointers_lead_to_the_text() {

@@ -40,7 +40,7 @@ impl RequiredFields {
         }
     }
 
-    pub(in crate::manifest) fn of(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn of(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.get(name).into_iter().flatten().map(String::as_str)
     }
 }

@@ -1,5 +1,7 @@
 //! What is wrong with a file: where, what, and what to do about it. Rendered by `ui`.
 
+pub mod yaml;
+
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -212,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::manifest::yaml::source_file;
+    use crate::diagnostic::yaml::source_file;
 
     const BOUNDS: Bounds = Bounds {
         max_nodes: 40,
