@@ -9,6 +9,7 @@ use super::reader::{Reader, entries, field, list, text};
 use super::told::{Described, Placed, Role};
 use crate::manifest::yaml::Node;
 use crate::model::artifact::ArtifactKind;
+use crate::model::platform::{AzureMlThing, azure_ml_schema};
 
 /// The row of the table.
 pub(super) const FORMAT: Format = Format {
@@ -22,52 +23,21 @@ pub(super) const FORMAT: Format = Format {
 const MAX_TAGS: usize = 64;
 const MAX_TEXT: usize = 4096;
 
-/// What a file describes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Artifact(ArtifactKind),
-    Data,
-}
-
 /// The name of the schema, without its address and ending.
 fn schema(root: &Node) -> Option<&str> {
-    let schema = text(root, "$schema")?;
-    let name = schema.rsplit('/').next()?.strip_suffix(".schema.json")?;
-    schema.contains("azuremlschemas").then_some(name)
-}
-
-fn kind(root: &Node) -> Option<Kind> {
-    let by_type = match text(root, "type") {
-        Some("pipeline") => Some(Kind::Artifact(ArtifactKind::Pipeline)),
-        Some("command" | "spark" | "parallel") => Some(Kind::Artifact(ArtifactKind::Component)),
-        Some("custom_model" | "mlflow_model" | "triton_model") => {
-            Some(Kind::Artifact(ArtifactKind::Model))
-        }
-        Some("uri_file" | "uri_folder" | "mltable") => Some(Kind::Data),
-        Some(_) | None => None,
-    };
-    let by_schema = match schema(root) {
-        Some("model") => Some(Kind::Artifact(ArtifactKind::Model)),
-        Some("environment") => Some(Kind::Artifact(ArtifactKind::Runtime)),
-        Some("data") => Some(Kind::Data),
-        Some("pipelineJob" | "pipelineComponent") => Some(Kind::Artifact(ArtifactKind::Pipeline)),
-        Some("commandComponent" | "sparkComponent" | "parallelComponent") => {
-            Some(Kind::Artifact(ArtifactKind::Component))
-        }
-        Some(_) | None => None,
-    };
-    by_schema.or(by_type)
+    azure_ml_schema(text(root, "$schema")?)
 }
 
 fn read(reader: &mut Reader<'_>) {
     let root = reader.root;
-    let Some(kind) = kind(root) else {
+    let kind = AzureMlThing::of(text(root, "$schema"), text(root, "type"));
+    let Some(kind) = kind else {
         let message = "this is no model, component, pipeline, environment or data of Azure ML";
         reader.problem("unknown-format", root, message);
         return;
     };
     match kind {
-        Kind::Data => {
+        AzureMlThing::Data => {
             let name = text(root, "name").zip(text(root, "version"));
             if let (Some((name, version)), Some(node)) = (name, field(root, "name")) {
                 reader.input(Role::Data, node, &format!("azureml:{name}:{version}"));
@@ -75,7 +45,7 @@ fn read(reader: &mut Reader<'_>) {
                 reader.input(Role::Data, node, path);
             }
         }
-        Kind::Artifact(kind) => {
+        AzureMlThing::Artifact(kind) => {
             describe(reader, kind);
             walk(reader, root);
             source(reader);

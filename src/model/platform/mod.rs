@@ -3,6 +3,7 @@
 mod address;
 mod alias;
 mod azure_ml;
+mod azure_ml_yaml;
 mod bucket;
 mod credentials;
 mod exec;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{AddressError, HttpAddress};
 pub use alias::{AliasError, AliasName};
 pub use azure_ml::{AzureMlPlace, AzureMlSpec};
+pub use azure_ml_yaml::{AzureMlThing, azure_ml_schema};
 pub use bucket::{
     BucketAddress, BucketAddressError, BucketProvider, ObjectStoreCredentials, ObjectStoreSpec,
 };
