@@ -16,12 +16,10 @@ use crate::adapter::Result;
 use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::sas::BLOB_VERSION;
 use crate::adapter::azure_ml::{layout, xml};
-use crate::adapter::entra::Entra;
+use crate::adapter::entra::{Entra, STORAGE_SCOPE};
 use crate::net::http::{self, MAX_ANSWER_BYTES};
 use crate::redact::Secret;
 
-/// What tokens for Blob Storage are for, in every cloud.
-const SCOPE: &str = "https://storage.azure.com/.default";
 /// The most pages of one listing: each has up to 5,000 names.
 const MAX_PAGES: usize = 10_000;
 /// How much of an error is read, in bytes.
@@ -191,7 +189,7 @@ impl Container {
         let token = match &self.access {
             Access::Signature(_) => None,
             Access::Entra(entra) => {
-                let token = entra.token(SCOPE).await;
+                let token = entra.token(STORAGE_SCOPE).await;
                 Some(token.map_err(|error| call.entra(error))?)
             }
         };

@@ -27,6 +27,8 @@ use crate::model::secret::SecretRef;
 use crate::net::http::{self, HttpError, Reuse};
 use crate::redact::Secret;
 
+/// What tokens for Blob Storage are for, in every cloud.
+pub(crate) const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
 /// A token is asked for again so long before it ends, or after half its life when that is sooner.
 const MARGIN: Duration = Duration::from_secs(300);
 /// How long one request for a token may take.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::adapter::entra::EntraError;
 use crate::adapter::object_store::line::{Heard, bounded_pause};
 use crate::adapter::{AdapterError, AdapterErrorKind, ErrorStatus};
 use crate::net::http;
@@ -138,8 +139,28 @@ impl Failed {
         }
     }
 
+    /// No token, so that the server was not asked.
+    fn no_token(error: &EntraError) -> Self {
+        let (kind, status) = if error.can_pass() {
+            (AdapterErrorKind::Unexpected, ErrorStatus::Temporary)
+        } else {
+            (AdapterErrorKind::PermissionDenied, ErrorStatus::Permanent)
+        };
+        Self {
+            cause: Cause::Other,
+            kind,
+            status,
+            text: error.to_string(),
+            retry_after: error.retry_after(),
+            is_line: false,
+        }
+    }
+
     /// The server had no part in it, or its answer was good and could not be read.
     fn unheard(error: &::object_store::Error, cause: Cause) -> Self {
+        if let Some(error) = entra(error) {
+            return Self::no_token(error);
+        }
         let text = match error {
             ::object_store::Error::InvalidPath { .. } => {
                 "a name in the bucket cannot be read: it has empty, `.` or `..` parts".to_owned()
@@ -188,6 +209,18 @@ impl Failed {
         error.retry_after = self.retry_after;
         error
     }
+}
+
+/// Why there was no token, when that is the reason.
+fn entra(error: &::object_store::Error) -> Option<&EntraError> {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 fn is_bucket(said: Option<&Said>) -> bool {

@@ -73,8 +73,8 @@ impl Session<'_> {
             self.adapter.disconnect();
         }
         let is_line = failed.is_line();
-        let secrets = &self.connected.secrets;
-        let mut error = failed.error(self.workspace(), self.operation, what, secrets);
+        let secrets = self.connected.secrets();
+        let mut error = failed.error(self.workspace(), self.operation, what, &secrets);
         if is_line && self.connected.asks_machine {
             error.message.push_str(
                 "; there are no credentials in the environment, so this machine was asked who it is",

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::platform::credentials::is_public;
 use crate::model::platform::{AzureCloud, EntraCredentials, HttpAddress, NameRules, NameTemplate};
 
 /// A workspace or a registry of Azure Machine Learning, reached through Azure Resource Manager.
@@ -54,10 +55,6 @@ pub enum AzureMlPlace {
     Workspace,
     /// A registry, which several workspaces share.
     Registry,
-}
-
-fn is_public(cloud: &AzureCloud) -> bool {
-    *cloud == AzureCloud::Public
 }
 
 impl AzureMlSpec {

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::text_type;
-use crate::model::platform::{EntraCredentials, HttpAddress, NameRules, NameTemplate};
+use crate::model::platform::credentials::is_public;
+use crate::model::platform::{AzureCloud, EntraCredentials, HttpAddress, NameRules, NameTemplate};
 use crate::model::secret::SecretRef;
 
 /// A bucket, or what lies below a prefix of one.
@@ -19,6 +20,12 @@ pub struct ObjectStoreSpec {
     /// The server, where it is not the provider's own: S3-compatible stores, emulators, private links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<HttpAddress>,
+    /// Which Azure a container is in.
+    #[serde(default, skip_serializing_if = "is_public")]
+    pub cloud: AzureCloud,
+    /// Microsoft Entra at another address than the cloud's own, for `auth: entra`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<HttpAddress>,
     /// The region of an S3 bucket: `us-east-1` when left out, as every tool has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]

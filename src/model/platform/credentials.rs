@@ -81,6 +81,11 @@ pub enum AzureCloud {
     China,
 }
 
+/// Whether it is the one for everybody.
+pub(super) fn is_public(cloud: &AzureCloud) -> bool {
+    *cloud == AzureCloud::Public
+}
+
 impl AzureCloud {
     /// Where tokens are issued, where resources are managed, and the end of the names of storage accounts.
     ///

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use ::object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
 
+use crate::adapter::entra::Entra;
+use crate::adapter::object_store::connect::token::Tokens;
 use crate::adapter::object_store::connect::{ConnectError, Vault, ambient, no_retries};
 use crate::adapter::object_store::line::Line;
-use crate::model::platform::{ObjectStoreCredentials, ObjectStoreSpec};
+use crate::model::platform::{AzureCloud, ObjectStoreCredentials, ObjectStoreSpec};
 
 pub(super) fn connect(
     spec: &ObjectStoreSpec,
@@ -24,6 +26,14 @@ pub(super) fn connect(
             .with_endpoint(endpoint.to_string())
             .with_allow_http(true),
         None => builder,
+    };
+    let builder = match (&spec.endpoint, spec.cloud) {
+        (None, AzureCloud::UsGovernment | AzureCloud::China) => {
+            let account = spec.url.account().unwrap_or_default();
+            let suffix = spec.cloud.endpoints().blob_suffix;
+            builder.with_endpoint(format!("https://{account}.{suffix}"))
+        }
+        _ => builder,
     };
     let (builder, what) = credentials(builder, spec, vault)?;
     let store = builder.build().map_err(|_| ConnectError::Refused(what))?;
@@ -57,10 +67,20 @@ fn credentials(
             let builder = builder.with_config(AzureConfigKey::SasKey, query);
             Ok((builder, "shared access signature"))
         }
-        // One way to Entra serves all adapters; until it is there, the surroundings' own identity is.
-        ObjectStoreCredentials::Entra(_) => Err(ConnectError::Unsupported(
-            "`auth: entra` cannot be used for buckets yet; use `ambient`, `accountKey` or `sharedAccessSignature`",
-        )),
+        ObjectStoreCredentials::Entra(credentials) => {
+            let entra = Entra::new(
+                credentials.clone(),
+                spec.cloud,
+                spec.authority.clone(),
+                vault.environment.clone(),
+            );
+            let tokens = Arc::new(Tokens::new(entra));
+            vault.tokens = Some(Arc::clone(&tokens));
+            Ok((
+                builder.with_credentials(tokens),
+                "credentials of Microsoft Entra",
+            ))
+        }
         ObjectStoreCredentials::Ambient => {
             let mut builder = builder;
             for (name, value) in ambient::found(ambient::AZURE, vault) {

@@ -4,6 +4,7 @@ mod ambient;
 mod azure;
 mod gcs;
 mod s3;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use ::object_store::list::PaginatedListStore;
 use ::object_store::multipart::MultipartStore;
 use ::object_store::{ObjectStore, RetryConfig};
 
+use crate::adapter::object_store::connect::token::Tokens;
 use crate::adapter::object_store::line::Line;
 use crate::config::Environment;
-use crate::model::platform::{BucketProvider, ObjectStoreSpec};
+use crate::model::platform::{AzureCloud, BucketProvider, ObjectStoreSpec};
 use crate::model::secret::SecretRef;
 use crate::redact::Secret;
 
@@ -29,11 +31,21 @@ pub(super) struct Connected {
     /// The bucket.
     pub(super) bucket: Arc<dyn Bucket>,
     /// What was read to reach it, to be cut out of every message.
-    pub(super) secrets: Arc<Vec<Secret<String>>>,
+    secrets: Arc<Vec<Secret<String>>>,
+    /// Where its tokens come from, which are cut out too.
+    tokens: Option<Arc<Tokens>>,
     /// Whether no credentials were found, so that the machine is asked who it is.
     pub(super) asks_machine: bool,
     /// The same bucket for requests that the crate does not know, where it is of S3.
     pub(super) s3: Option<Arc<s3::Raw>>,
+}
+
+impl Connected {
+    /// What must not show in any message.
+    pub(super) fn secrets(&self) -> Vec<Secret<String>> {
+        let token = self.tokens.as_ref().and_then(|tokens| tokens.last());
+        self.secrets.iter().cloned().chain(token).collect()
+    }
 }
 
 impl std::fmt::Debug for Connected {
@@ -83,6 +95,7 @@ struct Vault<'a> {
     environment: &'a Environment,
     read: Vec<Secret<String>>,
     asks_machine: bool,
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl Vault<'_> {
@@ -114,11 +127,18 @@ pub(super) fn connect(
     {
         return Err(ConnectError::Open(endpoint.to_string()));
     }
+    let is_azure = spec.url.provider() == BucketProvider::Azure;
+    if !is_azure && (spec.cloud != AzureCloud::Public || spec.authority.is_some()) {
+        return Err(ConnectError::Unsupported(
+            "`cloud` and `authority` are for containers of Azure alone",
+        ));
+    }
     let line = Line::new()?;
     let mut vault = Vault {
         environment,
         read: Vec::new(),
         asks_machine: false,
+        tokens: None,
     };
     let (bucket, s3): (Arc<dyn Bucket>, _) = match spec.url.provider() {
         BucketProvider::S3 => {
@@ -132,6 +152,7 @@ pub(super) fn connect(
         bucket,
         secrets: Arc::new(vault.read),
         asks_machine: vault.asks_machine,
+        tokens: vault.tokens,
         s3,
     })
 }

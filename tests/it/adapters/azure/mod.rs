@@ -2,6 +2,7 @@
 //! the first held to the official specification, and the bytes are in a real Azurite.
 
 mod blobs;
+mod buckets;
 mod certificates;
 mod conformance;
 mod entra;

@@ -62,9 +62,15 @@ async fn azure_takes_its_key_and_no_other() {
     let (kind, text) = refusal(&url, &endpoint, signature).await;
     assert_eq!(kind, AdapterErrorKind::PermissionDenied, "{text}");
     assert!(!text.contains("c2lnbmF0dXJl"), "{text}");
-    let entra = r#"{"entra": {"managedIdentity": {}}}"#;
-    let (kind, text) = refusal(&url, &endpoint, entra).await;
-    assert_eq!(kind, AdapterErrorKind::Unsupported, "{text}");
+    let spec = format!(r#""url": "s3://{BUCKET}/t", "cloud": "china", "auth": "anonymous""#);
+    let adapter = super::opened(&spec);
+    let listed = adapter.list(Selector::default()).await;
+    let error = listed.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind, AdapterErrorKind::Unsupported);
+    assert_eq!(
+        error.message,
+        "`cloud` and `authority` are for containers of Azure alone"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
