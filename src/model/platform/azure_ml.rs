@@ -64,6 +64,7 @@ impl AzureMlSpec {
         max_bytes: 255,
         is_allowed: |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte),
         is_first: |byte| byte.is_ascii_alphanumeric(),
+        form: |_| None,
         folds_case: false,
     };
 

@@ -211,6 +211,11 @@ impl ObjectStoreSpec {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte)
         },
         is_first: |byte| byte.is_ascii_alphanumeric(),
+        form: |name| {
+            let mut parts = name.split('/');
+            let is_wrong = parts.any(|part| matches!(part, "" | "." | ".."));
+            is_wrong.then_some("it has an empty, `.` or `..` part")
+        },
         folds_case: false,
     };
 

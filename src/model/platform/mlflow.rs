@@ -40,6 +40,7 @@ impl MlflowSpec {
         max_bytes: 256,
         is_allowed: |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte),
         is_first: |byte| byte.is_ascii_alphanumeric(),
+        form: |_| None,
         folds_case: false,
     };
 

@@ -25,7 +25,7 @@ pub use credentials::{AzureCloud, EntraCredentials, HttpCredentials};
 pub use exec::ExecSpec;
 pub use mlflow::MlflowSpec;
 pub use names::{NameError, NameRules, NameTemplate};
-pub use oci::{OciLayoutSpec, OciSpec};
+pub use oci::{OciLayoutSpec, OciSpec, is_repository_name};
 
 /// How a workspace is reached: one field, named like the kind of adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -34,6 +34,8 @@ pub struct NameRules {
     pub is_allowed: fn(u8) -> bool,
     /// Which of them may be the first.
     pub is_first: fn(u8) -> bool,
+    /// Why it does not take a name whose bytes it takes, in words after "cannot be …: ".
+    pub form: fn(&str) -> Option<&'static str>,
     /// Whether names that differ in case alone are one.
     pub folds_case: bool,
 }
@@ -83,7 +85,7 @@ impl NameTemplate {
         } else if !name.bytes().next().is_some_and(rules.is_first) {
             Some("of its first character".to_owned())
         } else {
-            None
+            (rules.form)(&name).map(str::to_owned)
         };
         match why {
             None => Ok(name),
@@ -231,7 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::platform::{AzureMlSpec, MlflowSpec};
+    use crate::model::platform::{AzureMlSpec, MlflowSpec, ObjectStoreSpec, OciSpec};
 
     proptest! {
         #[test]
@@ -267,6 +269,25 @@ mod tests {
         assert_eq!(
             error.unwrap_err().to_string(),
             "`retail-model-churn.v2` cannot be the name of an asset in Azure Machine Learning: it holds `.`"
+        );
+        let slashes = NameTemplate::joined("/");
+        for name in ["a.-b", "a-.b"] {
+            let artifact: ArtifactId = format!("retail/model/{name}").parse().unwrap();
+            let error = slashes.name_of(&artifact, &OciSpec::NAMES).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "`retail/model/{name}` cannot be the name of a repository in a registry: between letters and digits there is one `.`, one or two `_`, or hyphens"
+                )
+            );
+        }
+        let up: NameTemplate = "{project}/../{name}".parse().unwrap();
+        let error = up.name_of(&artifact, &ObjectStoreSpec::NAMES).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("it has an empty, `.` or `..` part"),
+            "{error}"
         );
         let long: NameTemplate = format!("{}{{name}}", "a".repeat(190)).parse().unwrap();
         let artifact: ArtifactId = format!("retail/model/{}", "b".repeat(63)).parse().unwrap();

@@ -48,6 +48,11 @@ impl OciSpec {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte)
         },
         is_first: |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+        form: |name| {
+            (!is_repository_name(name)).then_some(
+                "between letters and digits there is one `.`, one or two `_`, or hyphens",
+            )
+        },
         folds_case: false,
     };
 
@@ -67,5 +72,42 @@ impl OciSpec {
     pub(super) fn name_space(&self) -> String {
         let repository = self.repository.as_deref().unwrap_or_default();
         format!("oci {} {repository}", self.url)
+    }
+}
+
+/// Whether a text is the name of a repository: parts of lowercase letters and digits, between them `.`, `_`, `__` or hyphens
+/// (distribution specification 1.1, "Pulling manifests").
+#[must_use]
+pub fn is_repository_name(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &str| {
+        let bytes = part.as_bytes();
+        let ends_well = bytes.first().is_some_and(|byte| is_word(*byte))
+            && bytes.last().is_some_and(|byte| is_word(*byte));
+        let mut separators =
+            part.split(|character: char| u8::try_from(character).is_ok_and(is_word));
+        ends_well
+            && separators.all(|separator| {
+                matches!(separator, "" | "." | "_" | "__")
+                    || separator.bytes().all(|byte| byte == b'-')
+            })
+    };
+    name.len() <= 255 && name.split('/').all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_repositories_have_single_separators() {
+        for name in ["a", "ml/dev/churn", "a.b_c__d-e--f", "0/1"] {
+            assert!(is_repository_name(name), "{name}");
+        }
+        for name in [
+            "", "a/", "/a", "A", "a..b", "a._b", "a___b", "-a", "a-", "a b", "ü",
+        ] {
+            assert!(!is_repository_name(name), "{name}");
+        }
     }
 }

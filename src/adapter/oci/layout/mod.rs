@@ -162,7 +162,7 @@ impl Store for Layout {
     }
 
     fn owns(&self, repository: &str) -> bool {
-        crate::adapter::oci::names::is_repository(repository)
+        is_repository_name(repository)
     }
 
     fn pointer(&self) -> &'static str {

@@ -20,7 +20,7 @@ use crate::config::Environment;
 use crate::model::artifact::ArtifactId;
 use crate::model::digest::Sha256;
 use crate::model::id::WorkspaceName;
-use crate::model::platform::{NameTemplate, OciSpec};
+use crate::model::platform::{NameTemplate, OciSpec, is_repository_name};
 
 /// A registry, with the repositories of one workspace in it.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Store for Registry {
         let name = self.names.name_of(artifact, &OciSpec::NAMES);
         let name = name.map_err(|reason| error(reason.to_string()))?;
         let name = format!("{}{name}", self.prefix);
-        if names::is_repository(&name) {
+        if is_repository_name(&name) {
             return Ok(name);
         }
         Err(error(format!(
@@ -96,7 +96,7 @@ impl Store for Registry {
     }
 
     fn owns(&self, repository: &str) -> bool {
-        repository.starts_with(&self.prefix) && names::is_repository(repository)
+        repository.starts_with(&self.prefix) && is_repository_name(repository)
     }
 
     fn pointer(&self) -> &str {

@@ -269,7 +269,7 @@ async fn names_that_registries_do_not_take_are_refused_before_anything_is_sent()
     assert_eq!(error.kind, AdapterErrorKind::Unsupported);
     assert_eq!(
         error.message,
-        "`ml/retail/model/a.-b` cannot be the name of a repository: between letters and digits there is one `.`, one or two `_`, or hyphens; set `names` in the workspace's manifest"
+        "`retail/model/a.-b` cannot be the name of a repository in a registry: between letters and digits there is one `.`, one or two `_`, or hyphens"
     );
     assert!(fake.requests().is_empty());
 }
