@@ -6,13 +6,14 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::adapter::azure_ml::arm::Made;
-use crate::adapter::azure_ml::held::{Standing, standing};
+use crate::adapter::azure_ml::held::{Standing, is_part, standing};
 use crate::adapter::azure_ml::report::Call;
-use crate::adapter::azure_ml::wire::Asset;
+use crate::adapter::azure_ml::shape::Source;
+use crate::adapter::azure_ml::wire::{Asset, Words};
 use crate::adapter::azure_ml::{AzureMlAdapter, layout, write};
 use crate::adapter::{AdapterErrorKind, NativePlace, Record, Result, Written};
 use crate::flow::permit::FlowPermit;
-use crate::model::artifact::VersionId;
+use crate::model::artifact::{ArtifactKind, VersionId};
 use crate::model::platform::AzureMlPlace;
 
 /// The parts of the path of a version in a workspace; `None` stands for any.
@@ -35,11 +36,21 @@ pub(super) fn native(adapter: &AzureMlAdapter, version: &VersionId) -> Option<Na
     if adapter.spec.place != AzureMlPlace::Workspace {
         return None;
     }
-    let path = layout::version(adapter.call("native"), &adapter.names, version).ok()?;
+    let collection = holder(version.artifact.kind);
+    let path = layout::version(adapter.call("native"), &adapter.names, collection, version).ok()?;
     Some(NativePlace {
         provider: provider(adapter),
         place: format!("{}/{path}", adapter.arm.place),
     })
+}
+
+/// What has the bytes of a kind: of what is no component after all, data.
+const fn holder(kind: ArtifactKind) -> &'static str {
+    match kind {
+        ArtifactKind::Model => layout::MODELS,
+        ArtifactKind::Component | ArtifactKind::Pipeline => layout::CODES,
+        ArtifactKind::Runtime => layout::DATA,
+    }
 }
 
 /// One Azure Resource Manager: a name of a registry means the same everywhere in a tenant, which the service checks.
@@ -57,21 +68,22 @@ pub(super) async fn copy(
     adapter.check(call, permit, record)?;
     let is_possible = adapter.spec.place == AzureMlPlace::Registry
         && from.provider == provider(adapter)
-        && is_version(
-            &from.place,
-            layout::collection(record.version.artifact.kind),
-        );
+        && is_version(&from.place, holder(record.version.artifact.kind));
     if !is_possible {
         let message = format!("it cannot copy from `{}`", from.place);
         return Err(call.error(AdapterErrorKind::Unsupported, message));
     }
-    let path = layout::version(call, &adapter.names, &record.version)?;
-    if let Some(written) = adapter.existing(call, record, &path).await? {
+    if let Some(written) = adapter.existing(call, record).await? {
         return Ok(written);
     }
-    adapter.check_source(call, record, &from.place).await?;
-    adapter.publish(call, record, &from.place).await?;
-    adapter.claim(call, record, &path).await?;
+    let origin = adapter.origin(call, record, &from.place).await?;
+    let path = layout::version(call, &adapter.names, origin.collection, &record.version)?;
+    let is_there = adapter.arm.settled(call, &path).await?;
+    if is_there.is_none_or(|asset| standing(&asset, &record.version) == Standing::Failed) {
+        adapter.publish(call, record, &origin.place).await?;
+        adapter.claim(call, record, &path, &origin.more).await?;
+    }
+    adapter.show_copy(call, record, &path).await?;
     match adapter.record(call, &record.version).await? {
         Some(found) if found == *record => Ok(Written::Created),
         Some(_) => {
@@ -86,6 +98,40 @@ pub(super) async fn copy(
             Err(call.temporary(AdapterErrorKind::Unexpected, message))
         }
     }
+}
+
+/// What is published.
+struct Origin {
+    collection: &'static str,
+    place: String,
+    /// What it says of its folder, which has to be said of the copy too.
+    more: Words,
+}
+
+fn origin(
+    call: Call<'_>,
+    record: &Record,
+    collection: &'static str,
+    place: String,
+    asset: &Asset,
+) -> Result<Origin> {
+    if asset.properties.property(layout::CODE).is_some() {
+        let message = format!(
+            "`{place}` is a folder in the folder of its version, so that the bytes have to be written"
+        );
+        return Err(call.error(AdapterErrorKind::Unsupported, message));
+    }
+    if standing(asset, &record.version) != Standing::Ours(record.digest) {
+        let message = format!("`{place}` does not say that it has `{}`", record.digest);
+        return Err(call.corrupt(message));
+    }
+    let part = asset.properties.property(layout::PART_OF);
+    let part = part.map(|part| (layout::PART_OF.to_owned(), Some(part.to_owned())));
+    Ok(Origin {
+        collection,
+        place,
+        more: part.into_iter().collect(),
+    })
 }
 
 /// Whether a place is a version in a workspace, in the collection that is wanted.
@@ -106,20 +152,30 @@ fn is_version(place: &str, collection: &str) -> bool {
 }
 
 impl AzureMlAdapter {
-    /// The workspace says that it holds the digest. What it says is no proof, and saves publishing what is wrong.
-    async fn check_source(&self, call: Call<'_>, record: &Record, place: &str) -> Result<()> {
+    /// What the workspace has the bytes in. It says that it holds the digest, in a folder that can be published whole. What
+    /// it says is no proof, and saves publishing what is wrong.
+    async fn origin(&self, call: Call<'_>, record: &Record, place: &str) -> Result<Origin> {
+        let collection = holder(record.version.artifact.kind);
+        if let Some(asset) = self.source(call, place).await? {
+            return origin(call, record, collection, place.to_owned(), &asset);
+        }
+        let absent = |kind| call.error(kind, format!("there is no `{place}`"));
+        if collection != layout::CODES {
+            return Err(absent(AdapterErrorKind::NotFound));
+        }
+        // What is no component after all.
+        let place = place.replacen("/codes/", "/data/", 1);
+        match self.source(call, &place).await? {
+            Some(asset) => origin(call, record, layout::DATA, place, &asset),
+            None => Err(absent(AdapterErrorKind::NotFound)),
+        }
+    }
+
+    async fn source(&self, call: Call<'_>, place: &str) -> Result<Option<Asset>> {
         let url = self.arm.address(place);
         let answer = self.arm.send(call, Method::GET, url, None).await?;
         let answer = answer.found(call)?;
-        let answer = answer.ok_or_else(|| {
-            call.error(AdapterErrorKind::NotFound, format!("there is no `{place}`"))
-        })?;
-        let asset: Asset = answer.decode(call)?;
-        if standing(&asset, &record.version) == Standing::Ours(record.digest) {
-            return Ok(());
-        }
-        let message = format!("`{place}` does not say that it has `{}`", record.digest);
-        Err(call.corrupt(message))
+        answer.map(|answer| answer.decode(call)).transpose()
     }
 
     async fn publish(&self, call: Call<'_>, record: &Record, place: &str) -> Result<()> {
@@ -141,8 +197,19 @@ impl AzureMlAdapter {
         self.arm.finish(call, answer).await
     }
 
+    /// Makes a component or an environment of what was published, when it is one.
+    async fn show_copy(&self, call: Call<'_>, record: &Record, path: &str) -> Result<()> {
+        let asset = self.arm.asset(call, path).await?;
+        let Some(asset) = asset.filter(is_part) else {
+            return Ok(());
+        };
+        let place = self.place_of(call, path, &asset).await?;
+        let shape = self.shape(call, record, &Source::Held(&place)).await?;
+        self.show(call, record, &shape, &place).await.map(drop)
+    }
+
     /// Gives what was published our properties, in case that the service did not take them along.
-    async fn claim(&self, call: Call<'_>, record: &Record, path: &str) -> Result<()> {
+    async fn claim(&self, call: Call<'_>, record: &Record, path: &str, more: &Words) -> Result<()> {
         let Some(asset) = self.arm.asset(call, path).await? else {
             return Ok(());
         };
@@ -150,33 +217,33 @@ impl AzureMlAdapter {
             return Ok(());
         }
         let properties = asset.properties;
-        let uri = properties.uri().unwrap_or_default().to_owned();
-        let mut body = write::body(record, uri.trim_end_matches('/'));
         let mut all = properties.properties.unwrap_or_default();
         all.extend(write::properties(record));
-        let kept = [
+        all.extend(more.clone());
+        let mut inner = serde_json::Map::new();
+        for (name, value) in [
             ("properties", json!(all)),
             ("tags", json!(properties.tags.unwrap_or_default())),
             ("description", json!(properties.description)),
-        ];
-        if let Some(inner) = body
-            .get_mut("properties")
-            .and_then(|inner| inner.as_object_mut())
-        {
-            inner.extend(kept.map(|(name, value)| (name.to_owned(), value)));
-            for (name, value) in [
-                ("modelType", properties.model_type),
-                ("modelUri", properties.model_uri),
-                ("dataUri", properties.data_uri),
-                ("dataType", properties.data_type),
-                ("stage", properties.stage),
-            ] {
-                // The service takes no other path for what is there.
-                if let Some(value) = value {
-                    inner.insert(name.to_owned(), json!(value));
-                }
+            ("isAnonymous", json!(false)),
+            ("isArchived", json!(false)),
+        ] {
+            inner.insert(name.to_owned(), value);
+        }
+        for (name, value) in [
+            ("modelType", properties.model_type),
+            ("modelUri", properties.model_uri),
+            ("dataUri", properties.data_uri),
+            ("dataType", properties.data_type),
+            ("codeUri", properties.code_uri),
+            ("stage", properties.stage),
+        ] {
+            // The service takes no other path for what is there.
+            if let Some(value) = value {
+                inner.insert(name.to_owned(), json!(value));
             }
         }
+        let body = json!({ "properties": inner });
         match self.arm.put(call, path, &body).await? {
             Made::Done => Ok(()),
             Made::Refused(error) => Err(error),

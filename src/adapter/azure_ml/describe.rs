@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::adapter::azure_ml::held::Held;
 use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout};
 use crate::adapter::{AdapterErrorKind, Description, Result};
@@ -40,13 +41,13 @@ impl Facts {
 /// Also of a version that others registered.
 pub(super) async fn describe(adapter: &AzureMlAdapter, version: &VersionId) -> Result<Description> {
     let call = adapter.call("describe");
-    let path = layout::version(call, &adapter.names, version)?;
-    let Some(asset) = adapter.arm.asset(call, &path).await? else {
+    let Some(Held { path, asset }) = adapter.held(call, version).await? else {
         let message = format!("there is no `{version}`");
         return Err(call.error(AdapterErrorKind::NotFound, message));
     };
     let mut facts = Facts::default();
     let properties = &asset.properties;
+    facts.add("asset", &path);
     for (group, words) in [
         ("tags", &properties.tags),
         ("properties", &properties.properties),
@@ -61,8 +62,19 @@ pub(super) async fn describe(adapter: &AzureMlAdapter, version: &VersionId) -> R
         ("stage", &properties.stage),
         ("modelUri", &properties.model_uri),
         ("dataUri", &properties.data_uri),
+        ("image", &properties.image),
     ] {
         facts.add(name, value.as_deref().unwrap_or(""));
+    }
+    if let Some(spec) = &properties.component_spec {
+        for (name, pointer) in [
+            ("component.type", "/type"),
+            ("component.code", "/code"),
+            ("component.environment", "/environment"),
+            ("component.command", "/command"),
+        ] {
+            facts.add_at(name, spec, pointer);
+        }
     }
     for (name, value) in asset.system_data.iter().flatten() {
         facts.add(format!("system.{name}"), value.as_str().unwrap_or(""));

@@ -58,15 +58,46 @@ pub(super) fn standing(asset: &Asset, version: &VersionId) -> Standing {
     }
 }
 
+/// A version that is there, with what makes it show.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) path: String,
+    pub(super) asset: Asset,
+}
+
+impl Held {
+    /// Whether its bytes are elsewhere.
+    pub(super) fn is_more_than_bytes(&self) -> bool {
+        let (collection, _) = layout::split(&self.path);
+        layout::home(collection) != collection
+    }
+}
+
+/// Whether an asset has the bytes of a version that shows elsewhere.
+pub(super) fn is_part(asset: &Asset) -> bool {
+    asset.properties.property(layout::PART_OF).is_some()
+}
+
 impl AzureMlAdapter {
+    /// What is there under the name of a version.
+    pub(super) async fn held(&self, call: Call<'_>, version: &VersionId) -> Result<Option<Held>> {
+        for collection in layout::collections(version.artifact.kind) {
+            let path = layout::version(call, &self.names, collection, version)?;
+            let asset = self.arm.asset(call, &path).await?;
+            if let Some(asset) = asset.filter(|asset| !is_part(asset)) {
+                return Ok(Some(Held { path, asset }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The record of a version; `None` when it is not there, not whole, or not of our making.
     pub(super) async fn record(
         &self,
         call: Call<'_>,
         version: &VersionId,
     ) -> Result<Option<Record>> {
-        let path = layout::version(call, &self.names, version)?;
-        let Some(asset) = self.arm.asset(call, &path).await? else {
+        let Some(Held { path, asset }) = self.held(call, version).await? else {
             return Ok(None);
         };
         match standing(&asset, version) {
@@ -87,7 +118,7 @@ impl AzureMlAdapter {
         asset: &Asset,
         digest: TreeDigest,
     ) -> Result<Record> {
-        let place = self.place_of(call, path, asset).await?;
+        let place = self.bytes_of(call, version, path, asset).await?;
         let blob = place.blob(layout::RECORD);
         let corrupt = |reason: &str| call.corrupt(format!("`{version}`: its record {reason}"));
         let response = place.container.get(call, &blob).await?;
@@ -99,15 +130,59 @@ impl AzureMlAdapter {
         if record.digest != digest {
             return Err(corrupt("has another digest than its properties say"));
         }
+        let (collection, _) = layout::split(path);
+        if layout::home(collection) != collection {
+            self.check_face(call, &record, path, asset, &place).await?;
+        }
         self.remember(version, place);
         Ok(record)
     }
 
-    async fn place_of(&self, call: Call<'_>, path: &str, asset: &Asset) -> Result<Place> {
+    /// Where the bytes of a version are, which another asset may have.
+    async fn bytes_of(
+        &self,
+        call: Call<'_>,
+        version: &VersionId,
+        path: &str,
+        asset: &Asset,
+    ) -> Result<Place> {
+        let (collection, rest) = layout::split(path);
+        let home = layout::home(collection);
+        if home == collection {
+            return self.place_of(call, path, asset).await;
+        }
+        let home = format!("{home}/{rest}");
+        let holder = self.arm.asset(call, &home).await?;
+        let is_it = |holder: &Asset| standing(holder, version) == standing(asset, version);
+        match holder.filter(is_it) {
+            Some(holder) => self.place_of(call, &home, &holder).await,
+            None => Err(call.corrupt(format!(
+                "`{path}` is there, and `{home}`, which has its bytes, is not what it was"
+            ))),
+        }
+    }
+
+    /// The folder of what an asset has. Code may be a folder in it.
+    pub(super) async fn place_of(
+        &self,
+        call: Call<'_>,
+        path: &str,
+        asset: &Asset,
+    ) -> Result<Place> {
         let uri = asset.properties.uri();
         let uri =
             uri.ok_or_else(|| call.corrupt(format!("`{path}` does not say where its bytes are")))?;
-        self.locate(call, path, uri).await
+        let mut place = self.locate(call, path, uri).await?;
+        if let Some(code) = asset.properties.property(layout::CODE) {
+            let whole = place.path.strip_suffix(&format!("/{code}"));
+            let whole = whole.ok_or_else(|| {
+                call.corrupt(format!(
+                    "`{path}` is not at the folder `{code}` of its version"
+                ))
+            })?;
+            place.path = whole.to_owned();
+        }
+        Ok(place)
     }
 
     fn remember(&self, version: &VersionId, place: Place) {
@@ -136,12 +211,13 @@ impl AzureMlAdapter {
         let place = match self.remembered(version) {
             Some(place) => place,
             None => {
-                let asset_path = layout::version(call, &self.names, version)?;
-                let asset = self.arm.asset(call, &asset_path).await?;
-                let asset = asset
-                    .filter(|asset| matches!(standing(asset, version), Standing::Ours(_)))
+                let held = self.held(call, version).await?;
+                let held = held
+                    .filter(|held| matches!(standing(&held.asset, version), Standing::Ours(_)))
                     .ok_or_else(|| absent(format!("there is no `{version}`")))?;
-                let place = self.place_of(call, &asset_path, &asset).await?;
+                let place = self
+                    .bytes_of(call, version, &held.path, &held.asset)
+                    .await?;
                 self.remember(version, place.clone());
                 place
             }

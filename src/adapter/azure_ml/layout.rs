@@ -19,33 +19,63 @@ pub(super) const RECORD_FOLDER: &str = ".promote/";
 /// Names the form of that file; another form gets another name.
 pub(super) const FORMAT: &str = "promote.dev/azure-ml-record/v1";
 
-/// Which kind of asset an artifact is. Models are models; the rest is kept as data, since a component or an environment
-/// of Azure Machine Learning holds a specification and no folder of files.
-pub(super) const fn collection(kind: ArtifactKind) -> &'static str {
+/// The property of what has the bytes of a version that is more than bytes: the collection in which it shows.
+pub(super) const PART_OF: &str = "promote.part-of";
+/// The property of a code asset that is a folder in the folder of a version: which.
+pub(super) const CODE: &str = "promote.code";
+
+pub(super) const CODES: &str = "codes";
+pub(super) const COMPONENTS: &str = "components";
+pub(super) const DATA: &str = "data";
+pub(super) const ENVIRONMENTS: &str = "environments";
+pub(super) const MODELS: &str = "models";
+/// Where versions show.
+pub(super) const COLLECTIONS: [&str; 4] = [COMPONENTS, DATA, ENVIRONMENTS, MODELS];
+/// Where bytes are.
+pub(super) const WITH_BYTES: [&str; 3] = [CODES, DATA, MODELS];
+
+/// Where versions of a kind show, the better place first.
+pub(super) const fn collections(kind: ArtifactKind) -> &'static [&'static str] {
     match kind {
-        ArtifactKind::Model => MODELS,
-        ArtifactKind::Runtime | ArtifactKind::Component | ArtifactKind::Pipeline => DATA,
+        ArtifactKind::Model => &[MODELS],
+        ArtifactKind::Component | ArtifactKind::Pipeline => &[COMPONENTS, DATA],
+        ArtifactKind::Runtime => &[ENVIRONMENTS, DATA],
     }
 }
 
-pub(super) const MODELS: &str = "models";
-pub(super) const DATA: &str = "data";
-/// Both.
-pub(super) const COLLECTIONS: [&str; 2] = [DATA, MODELS];
+/// Where the bytes are of what shows in a collection.
+pub(super) fn home(collection: &str) -> &str {
+    match collection {
+        COMPONENTS => CODES,
+        ENVIRONMENTS => DATA,
+        other => other,
+    }
+}
+
+/// The collection that a path is in, and what follows.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.split_once('/').unwrap_or((path, ""))
+}
 
 /// The path of an artifact's container below the workspace.
 pub(super) fn container(
     call: Call<'_>,
     names: &NameTemplate,
+    collection: &str,
     artifact: &ArtifactId,
 ) -> Result<String> {
     let name = name(call, names, artifact)?;
-    Ok(format!("{}/{name}", collection(artifact.kind)))
+    Ok(format!("{collection}/{name}"))
 }
 
 /// The path of a version below the workspace.
-pub(super) fn version(call: Call<'_>, names: &NameTemplate, version: &VersionId) -> Result<String> {
-    let container = container(call, names, &version.artifact)?;
+pub(super) fn version(
+    call: Call<'_>,
+    names: &NameTemplate,
+    collection: &str,
+    version: &VersionId,
+) -> Result<String> {
+    let container = container(call, names, collection, &version.artifact)?;
     Ok(format!("{container}/versions/{}", label(version)))
 }
 

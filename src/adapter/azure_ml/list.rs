@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
-use crate::adapter::azure_ml::held::{Standing, standing};
+use crate::adapter::azure_ml::held::{Standing, is_part, standing};
 use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::wire::Asset;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout};
 use crate::adapter::{Record, Result, Selector};
-use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::artifact::VersionId;
 use crate::model::digest::TreeDigest;
+use crate::model::platform::AzureMlPlace;
 
 /// The most versions in all.
 const MAX_VERSIONS: usize = 100_000;
@@ -26,7 +27,7 @@ pub(super) async fn list(
 ) -> Result<BoxStream<'_, Result<Record>>> {
     let call = adapter.call("list");
     let mut found: BTreeMap<VersionId, Listed> = BTreeMap::new();
-    for container in containers(adapter, call, &selector, "ActiveOnly").await? {
+    for container in selected(adapter, call, &selector).await? {
         let versions = versions(adapter, call, &container, "ActiveOnly").await?;
         for (path, asset) in versions {
             let Some((version, digest)) = ours(adapter, call, &path, &asset) else {
@@ -34,7 +35,7 @@ pub(super) async fn list(
             };
             let is_wanted =
                 selector.artifacts.is_empty() || selector.artifacts.contains(&version.artifact);
-            if is_wanted && asset.properties.is_archived != Some(true) {
+            if is_wanted && !is_part(&asset) && asset.properties.is_archived != Some(true) {
                 found.insert(version, (path, asset, digest));
             }
             if found.len() > MAX_VERSIONS {
@@ -52,19 +53,34 @@ pub(super) async fn list(
 }
 
 /// The paths of the containers that may hold what is selected.
-pub(super) async fn containers(
+async fn selected(
     adapter: &AzureMlAdapter,
     call: Call<'_>,
     selector: &Selector,
-    view: &str,
 ) -> Result<Vec<String>> {
-    if !selector.artifacts.is_empty() {
-        let path = |artifact: &ArtifactId| layout::container(call, &adapter.names, artifact);
-        return selector.artifacts.iter().map(path).collect();
+    if selector.artifacts.is_empty() {
+        return containers(adapter, call, &layout::COLLECTIONS, "ActiveOnly").await;
     }
     let mut paths = Vec::new();
-    for collection in layout::COLLECTIONS {
-        let query = [("listViewType", view)];
+    for artifact in &selector.artifacts {
+        for collection in layout::collections(artifact.kind) {
+            let path = layout::container(call, &adapter.names, collection, artifact)?;
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// The paths of all containers in collections.
+pub(super) async fn containers(
+    adapter: &AzureMlAdapter,
+    call: Call<'_>,
+    collections: &[&str],
+    view: &str,
+) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    for collection in collections {
+        let query = query(adapter, collection, view);
         let containers = adapter.arm.pages(call, collection, &query).await?;
         let names = containers
             .into_iter()
@@ -75,6 +91,20 @@ pub(super) async fn containers(
     Ok(paths)
 }
 
+/// Which of the archived and the others are listed. Code and, in registries, components are listed without being asked.
+fn query<'q>(
+    adapter: &AzureMlAdapter,
+    collection: &str,
+    view: &'q str,
+) -> Vec<(&'static str, &'q str)> {
+    let is_registry = adapter.spec.place == AzureMlPlace::Registry;
+    match collection {
+        layout::CODES => Vec::new(),
+        layout::COMPONENTS if is_registry => Vec::new(),
+        _ => vec![("listViewType", view)],
+    }
+}
+
 /// The versions in a container, each with its path.
 pub(super) async fn versions(
     adapter: &AzureMlAdapter,
@@ -83,7 +113,8 @@ pub(super) async fn versions(
     view: &str,
 ) -> Result<Vec<(String, Asset)>> {
     let path = format!("{container}/versions");
-    let query = [("listViewType", view)];
+    let (collection, _) = layout::split(container);
+    let query = query(adapter, collection, view);
     let assets = adapter.arm.pages(call, &path, &query).await?;
     let named = assets.into_iter().filter_map(|asset| {
         let name = asset.name.as_deref().filter(|name| !name.is_empty())?;
@@ -92,7 +123,7 @@ pub(super) async fn versions(
     Ok(named.collect())
 }
 
-/// The version of ours that an asset is: what its properties say, when that is what is called so.
+/// The version of ours that an asset is, or has the bytes of: what its properties say, when that is what is called so.
 pub(super) fn ours(
     adapter: &AzureMlAdapter,
     call: Call<'_>,
@@ -101,7 +132,12 @@ pub(super) fn ours(
 ) -> Option<(VersionId, TreeDigest)> {
     let version = asset.properties.property(layout::VERSION)?;
     let version: VersionId = version.parse().ok()?;
-    let is_called_so = layout::version(call, &adapter.names, &version).is_ok_and(|own| own == path);
+    let (collection, _) = layout::split(path);
+    let may_be_there = layout::collections(version.artifact.kind)
+        .iter()
+        .any(|shown| *shown == collection || layout::home(shown) == collection);
+    let own = layout::version(call, &adapter.names, collection, &version);
+    let is_called_so = may_be_there && own.is_ok_and(|own| own == path);
     match standing(asset, &version) {
         Standing::Ours(digest) if is_called_so => Some((version, digest)),
         Standing::Ours(_) | Standing::Foreign | Standing::UnderWay | Standing::Failed => None,

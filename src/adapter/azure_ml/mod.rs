@@ -3,6 +3,9 @@
 //! ```text
 //! models/<name>                          the artifact; its tag `promote.current` is the pointer
 //! models/<name>/versions/<version>       the version; its properties say which it is and what its digest is
+//! components/<name>/versions/<version>   so is a component or a pipeline, whose bytes are at codes/<name>/versions/<version>
+//! environments/<name>/versions/<version> so is a runtime, whose bytes are at data/<name>/versions/<version>
+//! data/<name>/versions/<version>         what of these has no YAML file that can be taken as it is
 //! LocalUpload/<digest>/<name>/<version>/ its files, in the workspace's datastore or in what the registry lends
 //! …/.promote/record.json                 the file list, in the folder so that `publish` takes it along
 //! ```
@@ -15,6 +18,7 @@ mod arm;
 mod blob;
 mod copy;
 mod describe;
+mod face;
 mod held;
 mod layout;
 mod list;
@@ -22,7 +26,9 @@ mod lro;
 mod pointer;
 mod probe;
 mod report;
+mod roles;
 mod sas;
+mod shape;
 mod storage;
 mod sweep;
 mod upload;

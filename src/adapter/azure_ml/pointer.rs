@@ -7,7 +7,7 @@ use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::wire::Asset;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout};
 use crate::adapter::{AdapterErrorKind, Record, Result};
-use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
+use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::digest::TreeDigest;
 
 /// The record that the pointer holds; `None` when there is no pointer.
@@ -16,21 +16,41 @@ pub(super) async fn load(
     artifact: &ArtifactId,
 ) -> Result<Option<Record>> {
     let call = adapter.call("stat");
-    let path = layout::container(call, &adapter.names, artifact)?;
-    match adapter.arm.asset(call, &path).await? {
-        Some(container) => held(adapter, call, artifact, &container).await,
-        None => Ok(None),
-    }
+    let containers = containers(adapter, call, artifact).await?;
+    held(adapter, call, artifact, &containers).await
 }
 
-/// The record that a container's tag leads to.
+/// A container of an artifact and its path.
+type Container = (String, Asset);
+
+/// The containers that an artifact has, the one that decides first: versions that are components and versions that are files
+/// alone are in two.
+async fn containers(
+    adapter: &AzureMlAdapter,
+    call: Call<'_>,
+    artifact: &ArtifactId,
+) -> Result<Vec<Container>> {
+    let mut found = Vec::new();
+    for collection in layout::collections(artifact.kind) {
+        let path = layout::container(call, &adapter.names, collection, artifact)?;
+        if let Some(asset) = adapter.arm.asset(call, &path).await? {
+            found.push((path, asset));
+        }
+    }
+    Ok(found)
+}
+
+/// The record that the first tag leads to.
 async fn held(
     adapter: &AzureMlAdapter,
     call: Call<'_>,
     artifact: &ArtifactId,
-    container: &Asset,
+    containers: &[Container],
 ) -> Result<Option<Record>> {
-    let Some(tag) = container.properties.tag(layout::CURRENT) else {
+    let mut tags = containers
+        .iter()
+        .filter_map(|(_, container)| container.properties.tag(layout::CURRENT));
+    let Some(tag) = tags.next() else {
         return Ok(None);
     };
     let corrupt = || {
@@ -59,9 +79,9 @@ pub(super) async fn point(
         call.error(AdapterErrorKind::NotFound, message)
     };
     adapter.record(call, version).await?.ok_or_else(absent)?;
-    let path = layout::container(call, &adapter.names, &version.artifact)?;
-    let container = adapter.arm.asset(call, &path).await?.ok_or_else(absent)?;
-    let held = held(adapter, call, &version.artifact, &container).await?;
+    let containers = containers(adapter, call, &version.artifact).await?;
+    let (path, container) = containers.first().ok_or_else(absent)?;
+    let held = held(adapter, call, &version.artifact, &containers).await?;
     if held.as_ref().is_some_and(|held| held.version == *version) {
         return Ok(());
     }
@@ -76,19 +96,12 @@ pub(super) async fn point(
         return Err(call.error(AdapterErrorKind::Precondition, message));
     }
     let label = layout::label(version);
-    match adapter
-        .arm
-        .put(
-            call,
-            &path,
-            &body(&container, version.artifact.kind, &label),
-        )
-        .await?
-    {
+    let body = body(path, container, &label);
+    match adapter.arm.put(call, path, &body).await? {
         Made::Done => {}
         Made::Refused(error) => return Err(error),
     }
-    let after = adapter.arm.asset(call, &path).await?;
+    let after = adapter.arm.asset(call, path).await?;
     let tag = after
         .as_ref()
         .and_then(|after| after.properties.tag(layout::CURRENT));
@@ -107,7 +120,7 @@ fn show(digest: Option<TreeDigest>) -> String {
 }
 
 /// The container as it is, with another tag. What the service alone writes stays out.
-fn body(container: &Asset, kind: ArtifactKind, label: &str) -> Value {
+fn body(path: &str, container: &Asset, label: &str) -> Value {
     let properties = &container.properties;
     let mut tags = properties.tags.clone().unwrap_or_default();
     tags.insert(layout::CURRENT.to_owned(), Some(label.to_owned()));
@@ -123,7 +136,7 @@ fn body(container: &Asset, kind: ArtifactKind, label: &str) -> Value {
         inner.insert("isArchived".to_owned(), json!(is_archived));
     }
     // Containers of data have to say of what type their versions are.
-    if layout::collection(kind) == layout::DATA {
+    if layout::split(path).0 == layout::DATA {
         let data_type = properties.data_type.as_deref().unwrap_or("uri_folder");
         inner.insert("dataType".to_owned(), json!(data_type));
     }

@@ -16,7 +16,7 @@ const LIMITS: [&str; 4] = [
     "a version that is there can be changed: promote looks before it writes and reads every version back, and `promote scan` finds what changed later",
     "there are no aliases, and tags know no condition: the pointer is the tag `promote.current`, looked at before and after it moves, and only one engine may promote into this workspace at a time",
     "versions have no `+`: build metadata is written with `_`",
-    "pipelines, components and runtimes are kept as data assets of type `uri_folder`: promote does not make them components or environments of Azure Machine Learning",
+    "a component, pipeline or runtime becomes a component or an environment only when a YAML file of Azure Machine Learning at its top can be taken as it is; else it is kept as a data asset of type `uri_folder`, whose description says why",
 ];
 
 pub(super) async fn probe(adapter: &AzureMlAdapter) -> Result<Probe> {
@@ -35,7 +35,13 @@ pub(super) async fn probe(adapter: &AzureMlAdapter) -> Result<Probe> {
         probe.permissions.insert(name.to_owned(), permission);
     };
     add(&format!("read the {kind}"), read);
-    for collection in layout::COLLECTIONS {
+    for collection in [
+        layout::CODES,
+        layout::COMPONENTS,
+        layout::DATA,
+        layout::ENVIRONMENTS,
+        layout::MODELS,
+    ] {
         let listed = first_page(adapter, call, collection).await;
         add(&format!("read {collection}"), permission(listed)?);
     }
@@ -62,8 +68,12 @@ pub(super) async fn probe(adapter: &AzureMlAdapter) -> Result<Probe> {
         }
         AzureMlPlace::Registry => add("lend places for bytes", Permission::Unknown),
     }
-    // Only writing shows whether writing is allowed.
-    add("write versions and tags", Permission::Unknown);
+    // What roles say is no proof: a policy, a lock or a deny assignment can forbid it all the same.
+    let roles = adapter.roles(call).await?;
+    for (name, actions) in adapter.writes() {
+        let permission = roles.as_ref().map(|roles| roles.permission(&actions));
+        add(&name, permission.unwrap_or(Permission::Unknown));
+    }
     Ok(probe)
 }
 

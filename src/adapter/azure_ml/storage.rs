@@ -38,6 +38,13 @@ impl Place {
             format!("{}/{path}", self.path)
         }
     }
+
+    /// The address of a folder below; the empty path is the place itself.
+    pub(super) fn url(&self, path: &str) -> String {
+        let blob = self.blob(path);
+        let path = layout::escaped_path(blob.trim_end_matches('/'));
+        format!("{}/{path}", self.container.url)
+    }
 }
 
 /// A place to upload to, and how a version names it.
@@ -58,6 +65,9 @@ impl AzureMlAdapter {
     /// Where the bytes of a version are.
     pub(super) async fn locate(&self, call: Call<'_>, path: &str, uri: &str) -> Result<Place> {
         match self.spec.place {
+            AzureMlPlace::Workspace if uri.starts_with("http") => {
+                self.beside(call, path, uri).await
+            }
             AzureMlPlace::Workspace => {
                 let DatastorePath { datastore, path } =
                     layout::datastore_path(uri, &self.spec).ok_or_else(|| {
@@ -69,6 +79,24 @@ impl AzureMlAdapter {
                 Ok(Place { container, path })
             }
             AzureMlPlace::Registry => self.reference(call, path, uri).await,
+        }
+    }
+
+    /// What an address of a blob leads to, when it is in the workspace's own datastore.
+    async fn beside(&self, call: Call<'_>, path: &str, uri: &str) -> Result<Place> {
+        let container = self.datastore(call, self.spec.datastore()).await?;
+        let target = Url::parse(without_query(uri)).ok();
+        let target = target.and_then(|url| split(&url));
+        match target.filter(|(found, _)| *found == container.url) {
+            Some((_, path)) => Ok(Place { container, path }),
+            None => {
+                let uri = without_query(uri);
+                let message = format!(
+                    "`{path}` keeps its bytes at `{uri}`, which is not in the datastore `{}`",
+                    self.spec.datastore()
+                );
+                Err(call.error(AdapterErrorKind::Unsupported, message))
+            }
         }
     }
 

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
+use crate::adapter::azure_ml::held::is_part;
 use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::storage::Place;
 use crate::adapter::azure_ml::wire::Asset;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout, list, upload};
 use crate::adapter::sweep::Found;
-use crate::adapter::{Result, Selector};
+use crate::adapter::{AdapterErrorKind, Result};
 use crate::model::artifact::VersionId;
 use crate::model::digest::TreePath;
 
@@ -26,7 +27,7 @@ struct Folder {
 
 pub(super) async fn sweep(adapter: &AzureMlAdapter) -> Result<BoxStream<'_, Result<Found>>> {
     let call = adapter.call("sweep");
-    let containers = list::containers(adapter, call, &Selector::default(), "All").await?;
+    let containers = list::containers(adapter, call, &layout::WITH_BYTES, "All").await?;
     let versions = stream::iter(containers).then(move |container| async move {
         let versions = list::versions(adapter, call, &container, "All").await?;
         Ok(stream::iter(versions).map(Ok))
@@ -44,7 +45,10 @@ async fn files<'a>(
     path: String,
     asset: Asset,
 ) -> BoxStream<'a, Result<Found>> {
+    let is_theirs = list::ours(adapter, call, &path, &asset).is_none();
     match folder(adapter, call, &path, &asset).await {
+        // Every job keeps its code, mostly in containers of their own, which no datastore opens.
+        Err(_) if is_theirs && layout::split(&path).0 == layout::CODES => stream::empty().boxed(),
         Ok(folder) => stream::unfold(folder, move |folder| next(call, folder)).boxed(),
         Err(reason) => {
             let found = Found {
@@ -63,21 +67,41 @@ async fn folder(
     path: &str,
     asset: &Asset,
 ) -> std::result::Result<Folder, String> {
-    let uri = asset.properties.uri();
-    let uri = uri.ok_or_else(|| "it does not say where its bytes are".to_owned())?;
-    let place = adapter.locate(call, path, uri).await;
+    let place = adapter.place_of(call, path, asset).await;
     let place = place.map_err(|error| error.message)?;
     let blobs = place.container.below(call, &place.path, MAX_FILES).await;
     let blobs: VecDeque<String> = blobs.map_err(|error| error.message)?.into();
     if blobs.is_empty() {
         return Err(format!("there is nothing at `{}`", place.path));
     }
+    let version = list::ours(adapter, call, path, asset).map(|(version, _)| version);
     Ok(Folder {
         path: path.to_owned(),
-        version: list::ours(adapter, call, path, asset).map(|(version, _)| version),
+        version: shown(adapter, call, asset, version).await?,
         place,
         blobs,
     })
+}
+
+/// The version that files are part of. What a write left that was cut is part of none, and neither is what a component or an
+/// environment has that says something else than the files.
+async fn shown(
+    adapter: &AzureMlAdapter,
+    call: Call<'_>,
+    asset: &Asset,
+    version: Option<VersionId>,
+) -> std::result::Result<Option<VersionId>, String> {
+    let Some(version) = version else {
+        return Ok(None);
+    };
+    if !is_part(asset) {
+        return Ok(Some(version));
+    }
+    match adapter.record(call, &version).await {
+        Ok(record) => Ok(record.map(|record| record.version)),
+        Err(error) if error.kind == AdapterErrorKind::Corrupt => Ok(None),
+        Err(error) => Err(error.message),
+    }
 }
 
 async fn next(call: Call<'_>, mut folder: Folder) -> Option<(Result<Found>, Folder)> {

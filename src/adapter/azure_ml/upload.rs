@@ -238,7 +238,8 @@ fn length(bytes: &Bytes) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-fn broken(call: Call<'_>, file: &FileRecord, error: io::Error) -> AdapterError {
+/// What a stream that broke means.
+pub(super) fn broken(call: Call<'_>, file: &FileRecord, error: io::Error) -> AdapterError {
     let kind = match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => AdapterErrorKind::Corrupt,
         _ => AdapterErrorKind::Unexpected,

@@ -36,7 +36,7 @@ pub(super) struct Asset {
     pub(super) system_data: Option<BTreeMap<String, serde_json::Value>>,
 }
 
-/// What the two collections have, taken together.
+/// What all collections have, taken together.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AssetProperties {
@@ -58,6 +58,20 @@ pub(super) struct AssetProperties {
     pub(super) data_uri: Option<String>,
     #[serde(default)]
     pub(super) data_type: Option<String>,
+    #[serde(default)]
+    pub(super) code_uri: Option<String>,
+    #[serde(default)]
+    pub(super) component_spec: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) image: Option<String>,
+    #[serde(default)]
+    pub(super) conda_file: Option<String>,
+    #[serde(default)]
+    pub(super) build: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) os_type: Option<String>,
+    #[serde(default)]
+    pub(super) inference_config: Option<serde_json::Value>,
     #[serde(default)]
     pub(super) job_name: Option<String>,
     #[serde(default)]
@@ -95,7 +109,8 @@ impl AssetProperties {
 
     /// Where the bytes are.
     pub(super) fn uri(&self) -> Option<&str> {
-        self.model_uri.as_deref().or(self.data_uri.as_deref())
+        let uris = [&self.model_uri, &self.data_uri, &self.code_uri];
+        uris.into_iter().find_map(|uri| uri.as_deref())
     }
 }
 

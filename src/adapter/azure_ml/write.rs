@@ -1,16 +1,16 @@
-//! Writing a version: the bytes, the record, and last the version itself.
+//! Writing a version: the bytes, the record, and last what makes it show.
 
 use serde_json::{Value, json};
 
 use crate::adapter::azure_ml::arm::Made;
 use crate::adapter::azure_ml::held::{Standing, standing};
 use crate::adapter::azure_ml::report::Call;
+use crate::adapter::azure_ml::shape::{Shape, Source};
 use crate::adapter::azure_ml::storage::{Place, Slot};
 use crate::adapter::azure_ml::wire::Words;
 use crate::adapter::azure_ml::{AzureMlAdapter, layout, upload};
 use crate::adapter::{AdapterErrorKind, Content, Record, Result, Written, record_file};
 use crate::flow::permit::FlowPermit;
-use crate::model::artifact::ArtifactKind;
 use crate::model::platform::AzureMlPlace;
 
 /// What MLflow puts at the top of a model that it wrote.
@@ -24,30 +24,128 @@ pub(super) async fn write(
 ) -> Result<Written> {
     let call = adapter.call("write");
     adapter.check(call, permit, record)?;
-    let path = layout::version(call, &adapter.names, &record.version)?;
-    if let Some(written) = adapter.existing(call, record, &path).await? {
+    if let Some(written) = adapter.existing(call, record).await? {
         return Ok(written);
     }
-    let Some(slot) = adapter.slot(call, record, &path).await? else {
-        // The registry says that it is there. Who made it may have been quicker than the look before.
-        return match adapter.existing(call, record, &path).await? {
-            Some(written) => Ok(written),
-            None => Err(call.temporary(
-                AdapterErrorKind::Unexpected,
-                format!(
-                    "the registry says that `{}` is there, and does not show it",
-                    record.version
-                ),
-            )),
+    let shape = adapter
+        .shape(call, record, &Source::Staged(content))
+        .await?;
+    let home = Home::of(adapter, call, record, &shape)?;
+    if !home.is_part() {
+        let made = adapter.put_home(call, record, content, &home).await?;
+        return match made {
+            Some(made) => adapter.after_put(call, record, &home.path, made).await,
+            None => adapter.late(call, record).await,
         };
+    }
+    let place = match adapter.kept(call, record, &home).await? {
+        Some(place) => place,
+        None => {
+            // Whoever was quicker made the same, or something else; what is there now says.
+            let made = adapter.put_home(call, record, content, &home).await?;
+            let place = adapter.kept(call, record, &home).await?;
+            place.ok_or_else(|| match made {
+                Some(Made::Refused(error)) => error,
+                Some(Made::Done) | None => unseen(call, &home.path),
+            })?
+        }
     };
-    upload::upload(call, &slot.place, record, content).await?;
-    let file = record_file::encode(layout::FORMAT, record);
-    let file = file.map_err(|error| call.unexpected(error.to_string()))?;
-    upload::upload_bytes(call, &slot.place, layout::RECORD, file).await?;
-    let body = body(record, &slot.uri);
-    let made = adapter.arm.put(call, &path, &body).await?;
-    adapter.after_put(call, record, &path, made).await
+    adapter.show(call, record, &shape, &place).await
+}
+
+/// What has the bytes of a version: the version itself, or what it is made of.
+#[derive(Debug)]
+pub(super) struct Home {
+    /// Its path.
+    pub(super) path: String,
+    collection: &'static str,
+    /// What else it says of itself.
+    pub(super) more: Words,
+    /// Why it is no more than bytes.
+    reason: Option<String>,
+}
+
+impl Home {
+    pub(super) fn of(
+        adapter: &AzureMlAdapter,
+        call: Call<'_>,
+        record: &Record,
+        shape: &Shape,
+    ) -> Result<Self> {
+        let kind = record.version.artifact.kind;
+        let mut more = Words::new();
+        let mut add =
+            |name: &str, value: &str| more.insert(name.to_owned(), Some(value.to_owned()));
+        let collection = match shape {
+            Shape::Bytes(_) => layout::collections(kind)
+                .last()
+                .copied()
+                .unwrap_or(layout::DATA),
+            Shape::Component { code, .. } => {
+                add(layout::PART_OF, layout::COMPONENTS);
+                if let Some(code) = code.as_deref().filter(|code| !code.is_empty()) {
+                    add(layout::CODE, code);
+                }
+                layout::CODES
+            }
+            Shape::Environment { .. } => {
+                add(layout::PART_OF, layout::ENVIRONMENTS);
+                layout::DATA
+            }
+        };
+        let reason = match shape {
+            Shape::Bytes(reason) => reason.clone(),
+            Shape::Component { .. } | Shape::Environment { .. } => None,
+        };
+        Ok(Self {
+            path: layout::version(call, &adapter.names, collection, &record.version)?,
+            collection,
+            more,
+            reason,
+        })
+    }
+
+    /// Whether a version shows elsewhere.
+    pub(super) fn is_part(&self) -> bool {
+        self.more.contains_key(layout::PART_OF)
+    }
+
+    /// The body that makes it.
+    pub(super) fn body(&self, record: &Record, slot: &Slot) -> Value {
+        let version = &record.version;
+        let mut description = format!("{version}, put here by promote");
+        if let Some(reason) = &self.reason {
+            description.push_str(&format!(
+                ", as files alone, since Azure Machine Learning cannot be told what it is: {reason}"
+            ));
+        }
+        let mut words = properties(record);
+        words.extend(self.more.clone());
+        let mut body = json!({
+            "description": description, "properties": words, "isAnonymous": false, "isArchived": false,
+        });
+        let specific = match self.collection {
+            layout::MODELS => {
+                let files = record.files.records();
+                let is_mlflow = files.iter().any(|file| file.path.as_str() == MLFLOW_MODEL);
+                let kind = if is_mlflow {
+                    "mlflow_model"
+                } else {
+                    "custom_model"
+                };
+                json!({ "modelType": kind, "modelUri": slot.uri })
+            }
+            layout::CODES => {
+                let code = self.more.get(layout::CODE).cloned().flatten();
+                json!({ "codeUri": slot.place.url(&code.unwrap_or_default()) })
+            }
+            _ => json!({ "dataType": "uri_folder", "dataUri": format!("{}/", slot.uri) }),
+        };
+        if let (Some(all), Value::Object(specific)) = (body.as_object_mut(), specific) {
+            all.extend(specific);
+        }
+        json!({ "properties": body })
+    }
 }
 
 impl AzureMlAdapter {
@@ -83,27 +181,80 @@ impl AzureMlAdapter {
         &self,
         call: Call<'_>,
         record: &Record,
-        path: &str,
     ) -> Result<Option<Written>> {
-        let Some(asset) = self.arm.settled(call, path).await? else {
+        let version = &record.version;
+        let Some(held) = self.held(call, version).await? else {
             return Ok(None);
         };
-        let refuse = |message| Err(call.error(AdapterErrorKind::AlreadyExists, message));
-        let version = &record.version;
+        let Some(asset) = self.arm.settled(call, &held.path).await? else {
+            return Ok(None);
+        };
         match standing(&asset, version) {
-            Standing::Ours(digest) if digest == record.digest => Ok(Some(Written::Unchanged)),
-            Standing::Ours(digest) => {
-                refuse(format!("`{version}` is there with digest `{digest}`"))
-            }
-            Standing::Foreign => refuse(format!(
-                "`{path}` is there and was registered by somebody else, with no digest of ours"
-            )),
-            Standing::UnderWay => {
-                let message = format!("the service is still making `{path}`");
-                Err(call.temporary(AdapterErrorKind::Unexpected, message))
+            Standing::Ours(digest) if digest == record.digest => {
+                if held.is_more_than_bytes() {
+                    // It says what it should, or is `Corrupt`.
+                    self.record_of(call, version, &held.path, &asset, digest)
+                        .await?;
+                }
+                Ok(Some(Written::Unchanged))
             }
             // It may be put again.
             Standing::Failed => Ok(None),
+            other => Err(taken(call, record, &held.path, other)),
+        }
+    }
+
+    /// Makes what has the bytes; `None` when a registry says that it is there.
+    async fn put_home(
+        &self,
+        call: Call<'_>,
+        record: &Record,
+        content: &dyn Content,
+        home: &Home,
+    ) -> Result<Option<Made>> {
+        let Some(slot) = self.slot(call, record, &home.path).await? else {
+            return Ok(None);
+        };
+        upload::upload(call, &slot.place, record, content).await?;
+        let file = record_file::encode(layout::FORMAT, record);
+        let file = file.map_err(|error| call.unexpected(error.to_string()))?;
+        upload::upload_bytes(call, &slot.place, layout::RECORD, file).await?;
+        let body = home.body(record, &slot);
+        self.arm.put(call, &home.path, &body).await.map(Some)
+    }
+
+    /// Where the bytes of a version are that does not show yet; `None` when they are nowhere.
+    pub(super) async fn kept(
+        &self,
+        call: Call<'_>,
+        record: &Record,
+        home: &Home,
+    ) -> Result<Option<Place>> {
+        let Some(asset) = self.arm.settled(call, &home.path).await? else {
+            return Ok(None);
+        };
+        match standing(&asset, &record.version) {
+            Standing::Ours(digest) if digest == record.digest => {
+                let is_part = asset.properties.property(layout::PART_OF).is_some();
+                let place = self.place_of(call, &home.path, &asset).await?;
+                Ok(is_part.then_some(place))
+            }
+            Standing::Failed => Ok(None),
+            other => Err(taken(call, record, &home.path, other)),
+        }
+    }
+
+    /// A registry says that a version is there. Who made it may have been quicker than the look before.
+    async fn late(&self, call: Call<'_>, record: &Record) -> Result<Written> {
+        match self.existing(call, record).await? {
+            Some(written) => Ok(written),
+            None => Err(call.temporary(
+                AdapterErrorKind::Unexpected,
+                format!(
+                    "the registry says that `{}` is there, and does not show it",
+                    record.version
+                ),
+            )),
         }
     }
 
@@ -134,46 +285,41 @@ impl AzureMlAdapter {
         path: &str,
         made: Made,
     ) -> Result<Written> {
-        match (made, self.existing(call, record, path).await?) {
+        match (made, self.existing(call, record).await?) {
             (Made::Done, Some(_)) => Ok(Written::Created),
             (Made::Refused(_), Some(written)) => Ok(written),
             (Made::Refused(error), None) => Err(error),
-            (Made::Done, None) => {
-                let message = format!("the service took `{path}`, and does not show it");
-                Err(call.temporary(AdapterErrorKind::Unexpected, message))
-            }
+            (Made::Done, None) => Err(unseen(call, path)),
         }
     }
 }
 
-/// The body that makes a version.
-pub(super) fn body(record: &Record, uri: &str) -> Value {
-    let version = &record.version;
-    let mut properties = json!({
-        "description": format!("{version}, put here by promote"),
-        "properties": properties(record),
-        "isAnonymous": false,
-        "isArchived": false,
-    });
-    let specific = match version.artifact.kind {
-        ArtifactKind::Model => {
-            let files = record.files.records();
-            let is_mlflow = files.iter().any(|file| file.path.as_str() == MLFLOW_MODEL);
-            let kind = if is_mlflow {
-                "mlflow_model"
-            } else {
-                "custom_model"
-            };
-            json!({ "modelType": kind, "modelUri": uri })
+fn unseen(call: Call<'_>, path: &str) -> crate::adapter::AdapterError {
+    let message = format!("the service took `{path}`, and does not show it");
+    call.temporary(AdapterErrorKind::Unexpected, message)
+}
+
+/// What is in the way.
+fn taken(
+    call: Call<'_>,
+    record: &Record,
+    path: &str,
+    standing: Standing,
+) -> crate::adapter::AdapterError {
+    let refuse = |message| call.error(AdapterErrorKind::AlreadyExists, message);
+    match standing {
+        Standing::Ours(digest) => refuse(format!(
+            "`{}` is there with digest `{digest}`",
+            record.version
+        )),
+        Standing::Foreign => refuse(format!(
+            "`{path}` is there and was registered by somebody else, with no digest of ours"
+        )),
+        Standing::UnderWay | Standing::Failed => {
+            let message = format!("the service is still making `{path}`");
+            call.temporary(AdapterErrorKind::Unexpected, message)
         }
-        ArtifactKind::Runtime | ArtifactKind::Component | ArtifactKind::Pipeline => {
-            json!({ "dataType": "uri_folder", "dataUri": format!("{uri}/") })
-        }
-    };
-    if let (Some(all), Value::Object(specific)) = (properties.as_object_mut(), specific) {
-        all.extend(specific);
     }
-    json!({ "properties": properties })
 }
 
 /// The properties that say what a version is.

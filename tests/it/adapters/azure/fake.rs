@@ -45,6 +45,8 @@ pub(super) struct Settings {
     pub(super) secrets: &'static str,
     /// Where the datastore says that blobs are, instead of Azurite itself.
     pub(super) endpoint: Option<String>,
+    /// What the caller may do, as Azure's roles say it; nothing is told when this is empty.
+    pub(super) roles: Vec<Value>,
     /// Jobs by name.
     pub(super) jobs: BTreeMap<String, Value>,
     /// Looked at before anything else.
@@ -98,6 +100,7 @@ impl Arm {
                 tampers: false,
                 secrets: "AccountKey",
                 endpoint: None,
+                roles: Vec::new(),
                 jobs: BTreeMap::new(),
                 fault: None,
             },
@@ -192,7 +195,7 @@ fn answer(spec: &Spec, state: &mut State, blobs: &Blobs, request: &Request) -> R
     if let Some(number) = request.path.strip_prefix("/operations/") {
         return reply(state.poll(blobs, number.parse().unwrap()));
     }
-    let matched = match spec.request(request) {
+    let matched = match spec.request(&as_described(request)) {
         Ok(matched) => matched,
         Err(problem) => {
             state.violations.push(format!("{line}: {problem}"));
@@ -206,6 +209,21 @@ fn answer(spec: &Spec, state: &mut State, blobs: &Blobs, request: &Request) -> R
             .push(format!("the answer to {line}: {problem}"));
     }
     reply(answer)
+}
+
+/// The description of Azure's permissions writes groups in small letters, and has a parent before each resource, which a
+/// workspace has none of.
+fn as_described(request: &Request) -> Request {
+    let mut request = request.clone();
+    if request
+        .path
+        .ends_with("/Microsoft.Authorization/permissions")
+    {
+        let path = request.path.replace("/resourceGroups/", "/resourcegroups/");
+        let provider = "/Microsoft.MachineLearningServices/";
+        request.path = path.replacen(provider, &format!("{provider}/"), 1);
+    }
+    request
 }
 
 fn token(request: &Request) -> Reply {

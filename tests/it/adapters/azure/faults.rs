@@ -46,13 +46,17 @@ fn whole(adapter: Arc<dyn Adapter>) -> Arc<dyn Adapter> {
 
 /// Writes and points while one request after the other is answered so; how many requests there were.
 async fn survives(kind: &str, bad: &Reply) -> usize {
+    survives_as(kind, "retail/model/churn", FILES, bad).await
+}
+
+async fn survives_as(kind: &str, name: &str, files: &[(&str, &[u8])], bad: &Reply) -> usize {
     let arm = Arm::start();
     for turn in 0.. {
-        let text = format!("retail/model/churn@1.{turn}.0");
+        let text = format!("{name}@1.{turn}.0");
         arm.state().log.clear();
         arm.state().settings.fault = at(turn, bad.clone());
         let adapter = whole(Arc::new(arm.adapter(kind)));
-        let (record, written) = write(adapter.as_ref(), &text, FILES).await;
+        let (record, written) = write(adapter.as_ref(), &text, files).await;
         let requests = arm.state().log.len();
         arm.state().settings.fault = None;
         let held = adapter
@@ -70,7 +74,7 @@ async fn survives(kind: &str, bad: &Reply) -> usize {
             }
         }
         // The next run finishes the work.
-        let (_, again) = write(adapter.as_ref(), &text, FILES).await;
+        let (_, again) = write(adapter.as_ref(), &text, files).await;
         assert!(
             matches!(again, Ok(Written::Created | Written::Unchanged)),
             "{turn}: {again:?}"
@@ -98,6 +102,29 @@ async fn a_registry_survives_every_cut_at_every_request() {
     let cut = Reply::text(200, "{\"value").with("X-Cut", "");
     let turns = survives("registry", &cut).await;
     assert!(turns >= 8, "{turns}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn components_and_environments_survive_as_well() {
+    let component: &[(&str, &[u8])] = &[
+        (
+            "component.yaml",
+            b"type: command\ncommand: python a.py\ncode: code\n",
+        ),
+        ("code/a.py", b"1"),
+    ];
+    let runtime: &[(&str, &[u8])] = &[
+        ("Dockerfile", b"FROM x"),
+        ("environment.yaml", b"build: { path: . }\n"),
+    ];
+    let busy = Reply::json(503, &json!({ "error": { "code": "ServerBusy" } }));
+    let cut = Reply::text(200, "{\"value").with("X-Cut", "");
+    for (kind, bad) in [("workspace", &cut), ("registry", &busy)] {
+        let turns = survives_as(kind, "retail/component/train", component, bad).await;
+        assert!(turns >= 9, "{turns}");
+        let turns = survives_as(kind, "retail/runtime/python", runtime, bad).await;
+        assert!(turns >= 9, "{turns}");
+    }
 }
 
 /// Spoils one answer of those that the blobs give.

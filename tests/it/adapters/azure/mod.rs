@@ -4,11 +4,17 @@
 mod blobs;
 mod buckets;
 mod certificates;
+mod component_refusals;
+mod components;
 mod conformance;
 mod entra;
+mod environments;
+mod faces;
 pub(crate) mod fake;
 mod faults;
 mod http;
+mod probe;
+mod publish;
 mod refusals;
 mod registry;
 mod routes;

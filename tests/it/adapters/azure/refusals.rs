@@ -296,6 +296,6 @@ async fn the_version_of_the_interface_is_a_setting() {
         None
     }));
     listed(&adapter).await;
-    assert_eq!(*seen.lock().unwrap(), ["2025-12-01", "2025-12-01"]);
+    assert_eq!(*seen.lock().unwrap(), ["2025-12-01"; 4]);
     arm.finish();
 }

@@ -11,25 +11,20 @@ use super::http::{Request, decoded};
 use super::spec::Matched;
 use crate::servers::azurite::{ACCOUNT, KEY};
 
-fn found(body: Value) -> Answer {
+pub(super) fn found(body: Value) -> Answer {
     (200, Vec::new(), body)
 }
 
-fn absent(path: &str) -> Answer {
+pub(super) fn absent(path: &str) -> Answer {
     refuse(404, "NotFound", &format!("there is no {path}"))
 }
 
 impl State {
     pub(super) fn route(&mut self, blobs: &Blobs, request: &Request, matched: &Matched) -> Answer {
         let path = decoded(&request.path);
-        let template = matched.operation.template.as_str();
-        let is_registry = template.contains("/registries/");
+        let is_registry = path.contains("/registries/");
         let name = if is_registry { REGISTRY } else { WORKSPACE };
-        let kind = if is_registry {
-            "registries"
-        } else {
-            "workspaces"
-        };
+        let kind = ["workspaces", "registries"][usize::from(is_registry)];
         let place = format!("{PROVIDER}/{kind}/{name}");
         let Some(rest) = path.strip_prefix(&place) else {
             return refuse(
@@ -43,6 +38,7 @@ impl State {
             ("GET", []) => found(resource(&place, name, kind)),
             ("GET", ["datastores", "workspaceblobstore"]) => found(self.datastore(blobs, &path)),
             ("POST", ["datastores", "workspaceblobstore", "listSecrets"]) => found(self.secrets()),
+            ("GET", ["providers", "Microsoft.Authorization", "permissions"]) => self.roles(),
             ("GET", ["jobs", job]) => match self.settings.jobs.get(*job) {
                 Some(properties) => {
                     found(json!({ "id": path, "name": job, "properties": properties }))
@@ -65,6 +61,10 @@ impl State {
                 }
             }
             ("PUT", [_, _]) => self.put_container(&path, is_registry, &matched.body),
+            ("PUT", ["components", _, "versions", _]) => self.put_component(&path, &matched.body),
+            ("PUT", ["environments", _, "versions", _]) => {
+                self.put_environment(blobs, &path, &matched.body)
+            }
             ("PUT", [_, _, "versions", _]) => {
                 self.put_version(blobs, &path, is_registry, &matched.body)
             }
@@ -81,6 +81,13 @@ impl State {
             "containerName": CONTAINER, "endpoint": endpoint, "protocol": "http",
             "credentials": { "credentialsType": self.settings.secrets, "secrets": secrets },
         } })
+    }
+
+    fn roles(&self) -> Answer {
+        match self.settings.roles.as_slice() {
+            [] => refuse(403, "AuthorizationFailed", "you may not ask"),
+            roles => found(json!({ "value": roles })),
+        }
     }
 
     fn secrets(&self) -> Value {
@@ -122,7 +129,11 @@ impl State {
         if skip + page < all.len() {
             let host = self.settings.next_host.as_ref().unwrap_or(&self.url);
             let next = skip + page;
-            let query = format!("api-version=2024-04-01&listViewType={view}&$skip={next}");
+            let view = match request.query.get("listViewType") {
+                Some(view) => format!("&listViewType={view}"),
+                None => String::new(),
+            };
+            let query = format!("api-version=2024-04-01{view}&$skip={next}");
             body["nextLink"] = json!(format!("{host}{}?{query}", request.path));
         }
         found(body)
@@ -150,7 +161,7 @@ impl State {
         is_registry: bool,
         body: &Value,
     ) -> Answer {
-        let mut properties = body["properties"].clone();
+        let properties = body["properties"].clone();
         let uri = uri(&properties).to_owned();
         if let Some(held) = self
             .assets
@@ -160,6 +171,7 @@ impl State {
             if self::uri(held) != uri {
                 return refuse(400, "UserError", "Asset paths cannot be updated.");
             }
+            let mut properties = properties;
             say(path, &mut properties, "Succeeded");
             self.assets.insert(path.to_owned(), properties.clone());
             return found(asset(path, &properties));
@@ -171,6 +183,11 @@ impl State {
         {
             return refuse(400, "UserError", &format!("there is nothing at {uri}"));
         }
+        self.made(path, is_registry, properties)
+    }
+
+    /// A version that is new.
+    pub(super) fn made(&mut self, path: &str, is_registry: bool, mut properties: Value) -> Answer {
         let (parent, _) = path.split_once("/versions/").unwrap();
         if !self.assets.contains_key(parent) {
             let along = made_along(parent, &properties);
@@ -188,7 +205,7 @@ impl State {
     }
 
     /// Container and path of what a version says of its bytes.
-    fn bytes_at(&self, blobs: &Blobs, uri: &str) -> (String, String) {
+    pub(super) fn bytes_at(&self, blobs: &Blobs, uri: &str) -> (String, String) {
         let own = format!(
             "azureml://subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/workspaces/{WORKSPACE}/datastores/workspaceblobstore/paths/"
         );
@@ -241,25 +258,8 @@ impl State {
         } }))
     }
 
-    fn publish(&mut self, path: &str, collection: &str, matched: &Matched) -> Answer {
-        let text = |name: &str| matched.body[name].as_str().unwrap().to_owned();
-        if !self.assets.contains_key(path) {
-            return absent(path);
-        }
-        if text("registryName") != REGISTRY {
-            return refuse(404, "RegistryNotFound", "no such registry");
-        }
-        let (name, version) = (text("destinationName"), text("destinationVersion"));
-        let to = format!("{PROVIDER}/registries/{REGISTRY}/{collection}/{name}/versions/{version}");
-        if self.assets.contains_key(&to) {
-            return refuse(409, "Conflict", "the asset is there");
-        }
-        let (_, address) = self.begin(Done::Publish(path.to_owned(), to));
-        (202, vec![("Location", address)], Value::Null)
-    }
-
     /// Begins something that goes on, and says where to ask.
-    fn begin(&mut self, done: Done) -> (&'static str, String) {
+    pub(super) fn begin(&mut self, done: Done) -> (&'static str, String) {
         let left = self.settings.polls;
         self.operations.push(Operation { left, done });
         let number = self.operations.len() - 1;
@@ -308,61 +308,24 @@ impl State {
             self.poll(blobs, number);
         }
     }
-
-    /// What the service does when it publishes.
-    fn copy(&mut self, blobs: &Blobs, from: &str, to: &str) {
-        let mut properties = self.assets[from].clone();
-        let (source, folder) = self.bytes_at(blobs, uri(&properties));
-        let folder = folder.trim_end_matches('/');
-        let container = format!("published-{}", self.assets.len());
-        blobs.create(&container);
-        for (number, blob) in blobs
-            .names(&source, &format!("{folder}/"))
-            .iter()
-            .enumerate()
-        {
-            let mut bytes = blobs.read(&source, blob);
-            if self.settings.tampers && number == 1 {
-                bytes.push(b'!');
-            }
-            let inner = blob.strip_prefix(&format!("{folder}/")).unwrap();
-            blobs.write(&container, &format!("model/{inner}"), &bytes);
-        }
-        let uri = format!("{}/model", blobs.url(&container));
-        for name in ["modelUri", "dataUri"] {
-            if properties.get(name).is_some() {
-                properties[name] = json!(uri);
-            }
-        }
-        if !self.settings.keeps_properties {
-            properties["properties"] = json!({ "azureml.published": "true" });
-        }
-        let (parent, _) = to.split_once("/versions/").unwrap();
-        if !self.assets.contains_key(parent) {
-            let along = made_along(parent, &properties);
-            self.assets.insert(parent.to_owned(), along);
-        }
-        self.assets.insert(to.to_owned(), properties);
-    }
 }
 
 /// Where a version says that its bytes are.
-fn uri(properties: &Value) -> &str {
-    let uri = properties
-        .get("modelUri")
-        .or_else(|| properties.get("dataUri"));
+pub(super) fn uri(properties: &Value) -> &str {
+    let mut uris = ["modelUri", "dataUri", "codeUri"].into_iter();
+    let uri = uris.find_map(|name| properties.get(name));
     uri.and_then(Value::as_str).unwrap()
 }
 
 /// How far the service is; what is data does not say.
 fn say(path: &str, properties: &mut Value, state: &str) {
-    if path.contains("/models/") {
+    if !path.contains("/data/") {
         properties["provisioningState"] = json!(state);
     }
 }
 
 /// A container that the service makes along with its first version.
-fn made_along(path: &str, version: &Value) -> Value {
+pub(super) fn made_along(path: &str, version: &Value) -> Value {
     let mut container = json!({ "tags": { "team": "retail" }, "latestVersion": "x" });
     say(path, &mut container, "Succeeded");
     if let Some(kind) = version.get("dataType") {
@@ -371,7 +334,7 @@ fn made_along(path: &str, version: &Value) -> Value {
     container
 }
 
-fn asset(path: &str, properties: &Value) -> Value {
+pub(super) fn asset(path: &str, properties: &Value) -> Value {
     let name = path.rsplit('/').next().unwrap();
     json!({ "id": path, "name": name, "type": "Microsoft.MachineLearningServices/x", "properties": properties,
         "systemData": { "createdAt": "2026-11-26T12:00:00Z", "createdBy": "ada", "createdByType": "User" } })

@@ -13,7 +13,8 @@ use super::http::{Request, decoded};
 use super::schema::{Way, validator};
 use crate::support::root;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
+    "authorization.json",
     "mfe.json",
     "machineLearningServices.json",
     "registries.json",

@@ -10,15 +10,25 @@ use super::spec::{Operation, Spec};
 use crate::support::root;
 
 /// Where the official examples contradict the official specification. The judge sides with the specification.
-const WRONG_EXAMPLES: [&str; 10] = [
+const WRONG_EXAMPLES: [&str; 20] = [
+    "./examples/Registry/CodeVersion/list.json: `$skipToken` is no parameter",
+    "./examples/Registry/ComponentContainer/list.json: `$skipToken` is no parameter",
+    "./examples/Registry/ComponentVersion/list.json: `$skipToken` is no parameter",
     "./examples/Registry/DataContainer/registryList.json: `$skipToken` is no parameter",
     "./examples/Registry/DataVersionBase/registryList.json: `$skipToken` is no parameter",
+    "./examples/Registry/EnvironmentContainer/list.json: `$skipToken` is no parameter",
+    "./examples/Registry/EnvironmentVersion/list.json: `$skipToken` is no parameter",
     "./examples/Registry/ModelContainer/list.json: `name` is no parameter",
     "./examples/Registry/ModelVersion/list.json: `$skipToken` is no parameter",
+    "./examples/Workspace/CodeVersion/list.json: `$skipToken` is no parameter",
+    "./examples/Workspace/ComponentContainer/list.json: `$skipToken` is no parameter",
+    "./examples/Workspace/ComponentVersion/list.json: `$skipToken` is no parameter",
     "./examples/Workspace/DataContainer/list.json: `name` is no parameter",
     "./examples/Workspace/DataContainer/get.json: 200: \"UriFile\" is not one of \"uri_file\", \"uri_folder\" or \"mltable\" at `/properties/dataType`",
     "./examples/Workspace/DataContainer/createOrUpdate.json: the body: \"UriFile\" is not one of \"uri_file\", \"uri_folder\" or \"mltable\" at `/properties/dataType`",
     "./examples/Workspace/DataVersionBase/list.json: `$skipToken` is no parameter",
+    "./examples/Workspace/EnvironmentContainer/list.json: `$skipToken` is no parameter",
+    "./examples/Workspace/EnvironmentVersion/list.json: `$skipToken` is no parameter",
     "./examples/Workspace/ModelContainer/list.json: `name` is no parameter",
     "./examples/Workspace/ModelVersion/list.json: `$skipToken` is no parameter",
 ];
