@@ -34,6 +34,7 @@ use crate::fs::scratch::{Scratch, ScratchArea};
 use crate::model::artifact::ArtifactId;
 use crate::model::digest::Sha256;
 use crate::model::id::WorkspaceName;
+use crate::model::platform::is_repository_name;
 
 /// The folder for the lock and for work in progress.
 const WORK: &str = ".promote";
