@@ -156,6 +156,8 @@ impl Arm {
     }
 
     pub(super) fn adapter(&self, kind: &str) -> AzureMlAdapter {
+        // Azurite takes its time on a busy machine, and a request would wait for it no longer than for anything else.
+        self.blobs.endpoint();
         self.adapter_with(kind, &json!({}))
     }
 
