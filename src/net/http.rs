@@ -145,8 +145,13 @@ pub async fn send(request: RequestBuilder) -> Result<Response, HttpError> {
 ///
 /// When there is none.
 pub async fn upload(request: RequestBuilder, length: u64) -> Result<Response, HttpError> {
-    let sending = Duration::from_secs(length / SLOWEST);
-    send(request.timeout(SILENCE.saturating_add(sending))).await
+    send(request.timeout(sending_time(length))).await
+}
+
+/// How long sending so many bytes and waiting for the answer may take.
+#[must_use]
+pub const fn sending_time(length: u64) -> Duration {
+    SILENCE.saturating_add(Duration::from_secs(length / SLOWEST))
 }
 
 /// The whole body of an answer.
@@ -171,16 +176,19 @@ pub async fn body(mut response: Response, limit: usize) -> Result<Bytes, HttpErr
 
 /// The body of an answer in pieces. A line that breaks is `ConnectionReset`, so that whoever reads can go on from there.
 pub fn stream(response: Response) -> BoxStream<'static, io::Result<Bytes>> {
-    let broken = |error| {
-        let error = HttpError::of(error);
-        let kind = if error.can_pass() {
-            io::ErrorKind::ConnectionReset
-        } else {
-            io::ErrorKind::Other
-        };
-        io::Error::new(kind, error)
-    };
     response.bytes_stream().map_err(broken).boxed()
+}
+
+/// What a body that breaks off says: as in [`stream`].
+#[must_use]
+pub fn broken(error: reqwest::Error) -> io::Error {
+    let error = HttpError::of(error);
+    let kind = if error.can_pass() {
+        io::ErrorKind::ConnectionReset
+    } else {
+        io::ErrorKind::Other
+    };
+    io::Error::new(kind, error)
 }
 
 /// The body of an answer as JSON.

@@ -23,6 +23,8 @@ const MAX_ITEMS: usize = 100_000;
 #[derive(Debug, Clone)]
 pub(super) struct Arm {
     pub(super) client: Client,
+    /// For bytes, which may take long.
+    pub(super) uploader: Client,
     pub(super) entra: Arc<Entra>,
     /// Where it is, without a slash at the end.
     pub(super) base: Url,

@@ -38,6 +38,8 @@ pub(super) enum Access {
 #[derive(Clone)]
 pub(super) struct Container {
     pub(super) client: Client,
+    /// For bytes, which may take long.
+    pub(super) uploader: Client,
     /// Its address, without a slash at the end and without a query.
     pub(super) url: String,
     pub(super) access: Access,
@@ -61,8 +63,20 @@ pub(super) enum Put {
 /// A request and what must not show of it.
 struct Prepared {
     request: RequestBuilder,
+    /// How many bytes go with it, when it writes.
+    length: Option<u64>,
     what: String,
     secret: Secret<String>,
+}
+
+impl Prepared {
+    /// The same request with bytes.
+    fn with(mut self, bytes: Bytes) -> Self {
+        self.length = Some(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let request = self.request.header(CONTENT_LENGTH, bytes.len());
+        self.request = request.body(bytes);
+        self
+    }
 }
 
 impl Container {
@@ -84,10 +98,8 @@ impl Container {
             .request
             .header("x-ms-blob-type", "BlockBlob")
             .header(IF_NONE_MATCH, "*")
-            .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, bytes.len())
-            .body(bytes);
-        created(call, prepared).await
+            .header(CONTENT_TYPE, "application/octet-stream");
+        created(call, prepared.with(bytes)).await
     }
 
     /// Sends one piece of a blob. Until [`commit`](Self::commit) nothing shows, and what is never committed goes after a week.
@@ -100,12 +112,8 @@ impl Container {
     ) -> Result<()> {
         let id = layout::escaped(&block_id(number));
         let query = format!("comp=block&blockid={id}");
-        let mut prepared = self.prepare(call, Method::PUT, blob, &query).await?;
-        prepared.request = prepared
-            .request
-            .header(CONTENT_LENGTH, bytes.len())
-            .body(bytes);
-        let (response, what, secret) = send(call, prepared).await?;
+        let prepared = self.prepare(call, Method::PUT, blob, &query).await?;
+        let (response, what, secret) = send(call, prepared.with(bytes)).await?;
         if response.status() == StatusCode::CREATED {
             return Ok(());
         }
@@ -204,8 +212,11 @@ impl Container {
         } else {
             format!("{url}?{}", parts.join("&"))
         };
-        let request = self
-            .client
+        let (client, length) = match method == Method::PUT {
+            true => (&self.uploader, Some(0)),
+            false => (&self.client, None),
+        };
+        let request = client
             .request(method, full)
             .header("x-ms-version", BLOB_VERSION);
         let request = match &token {
@@ -215,6 +226,7 @@ impl Container {
         let secret = token.unwrap_or_else(|| Secret::new(telling(signature)));
         Ok(Prepared {
             request,
+            length,
             what,
             secret,
         })
@@ -235,10 +247,14 @@ fn block_id(number: u32) -> String {
 async fn send(call: Call<'_>, prepared: Prepared) -> Result<(Response, String, Secret<String>)> {
     let Prepared {
         request,
+        length,
         what,
         secret,
     } = prepared;
-    let response = http::send(request).await;
+    let response = match length {
+        None => http::send(request).await,
+        Some(length) => http::upload(request, length).await,
+    };
     let response = response.map_err(|error| call.http(&what, error))?;
     Ok((response, what, secret))
 }

@@ -118,6 +118,8 @@ impl AzureMlAdapter {
         let base = base.map_err(|_| call.unexpected("its endpoint is no address"))?;
         let client = http::client(Reuse::Kept);
         let client = client.map_err(|error| call.http("no client", error))?;
+        let uploader = http::uploader(Reuse::Kept);
+        let uploader = uploader.map_err(|error| call.http("no client", error))?;
         let entra = Entra::new(
             spec.auth.clone(),
             spec.cloud,
@@ -126,6 +128,7 @@ impl AzureMlAdapter {
         );
         let arm = Arm {
             client,
+            uploader,
             entra: Arc::new(entra),
             base,
             scope: format!("{management}/.default"),

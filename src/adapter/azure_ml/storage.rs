@@ -151,6 +151,7 @@ impl AzureMlAdapter {
         self.protected(call, &host)?;
         Ok(Container {
             client: self.arm.client.clone(),
+            uploader: self.arm.uploader.clone(),
             url: host,
             access,
         })
@@ -272,6 +273,7 @@ impl AzureMlAdapter {
         self.protected(call, &url)?;
         let container = Container {
             client: self.arm.client.clone(),
+            uploader: self.arm.uploader.clone(),
             url,
             access: Access::Signature(Secret::new(query)),
         };

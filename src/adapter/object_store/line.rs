@@ -13,6 +13,7 @@ use ::object_store::client::{
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use reqwest::Method;
 use reqwest::header::{DATE, HeaderMap, SERVER};
 
 use crate::adapter::object_store::answer::{Said, said};
@@ -89,40 +90,65 @@ impl Heard {
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     client: reqwest::Client,
+    /// For requests with bytes, which may take long.
+    uploader: reqwest::Client,
 }
 
 impl Line {
     /// A client with our bounds.
     pub(super) fn new() -> Result<Self, http::HttpError> {
-        http::client(Reuse::Kept).map(|client| Self { client })
+        Ok(Self {
+            client: http::client(Reuse::Kept)?,
+            uploader: http::uploader(Reuse::Kept)?,
+        })
     }
 
     async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let heard = HEARD.try_with(Clone::clone).unwrap_or_default();
-        let answered = self.client.call(request).await;
-        let response = answered.inspect_err(|error| {
-            let line = Said::line(&http::chain(error));
-            heard.change(|inner| inner.said = Some(line));
-        })?;
-        let (parts, body) = response.into_parts();
-        heard.head(&parts.headers);
-        if parts.status.is_success() && heard.is_stream {
-            return Ok(HttpResponse::from_parts(parts, body));
+        let length = u64::try_from(request.body().content_length()).unwrap_or(u64::MAX);
+        // The end of an upload in parts is a POST: it may take long, and says so meanwhile.
+        if length == 0 || request.method() != Method::PUT {
+            return heard_answer(self.client.call(request)).await;
         }
-        let body = whole(body).await.inspect_err(|error| {
-            let line = Said::line(&http::chain(error));
-            heard.change(|inner| inner.said = Some(line));
-        })?;
-        // S3 can say that a copy or the end of an upload failed after it has said 200.
-        if !parts.status.is_success() || is_error(&body) {
-            let said = said(parts.status, http::retry_after(&parts.headers), &body);
-            heard.change(|inner| inner.said = Some(said));
+        let answered = heard_answer(self.uploader.call(request));
+        match tokio::time::timeout(http::sending_time(length), answered).await {
+            Ok(answer) => answer,
+            Err(late) => {
+                let heard = HEARD.try_with(Clone::clone).unwrap_or_default();
+                heard.change(|inner| inner.said = Some(Said::line("no answer in time")));
+                Err(HttpError::new(HttpErrorKind::Timeout, late))
+            }
         }
-        Ok(HttpResponse::from_parts(
-            parts,
-            HttpResponseBody::from(body),
-        ))
     }
+}
+
+/// Waits for the answer to a request, and hears what it says.
+async fn heard_answer(
+    answer: impl Future<Output = Result<HttpResponse, HttpError>>,
+) -> Result<HttpResponse, HttpError> {
+    let heard = HEARD.try_with(Clone::clone).unwrap_or_default();
+    let answered = answer.await;
+    let response = answered.inspect_err(|error| {
+        let line = Said::line(&http::chain(error));
+        heard.change(|inner| inner.said = Some(line));
+    })?;
+    let (parts, body) = response.into_parts();
+    heard.head(&parts.headers);
+    if parts.status.is_success() && heard.is_stream {
+        return Ok(HttpResponse::from_parts(parts, body));
+    }
+    let body = whole(body).await.inspect_err(|error| {
+        let line = Said::line(&http::chain(error));
+        heard.change(|inner| inner.said = Some(line));
+    })?;
+    // S3 can say that a copy or the end of an upload failed after it has said 200.
+    if !parts.status.is_success() || is_error(&body) {
+        let said = said(parts.status, http::retry_after(&parts.headers), &body);
+        heard.change(|inner| inner.said = Some(said));
+    }
+    Ok(HttpResponse::from_parts(
+        parts,
+        HttpResponseBody::from(body),
+    ))
 }
 
 fn is_error(body: &[u8]) -> bool {
@@ -183,4 +209,48 @@ pub(super) fn broken(error: &::object_store::Error) -> std::io::Error {
 /// How long the server asked to be left alone, at most an hour: more is said by nobody who means it.
 pub(super) fn bounded_pause(pause: Duration) -> Duration {
     pause.min(Duration::from_secs(3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use ::object_store::client::HttpRequestBody;
+
+    use super::*;
+
+    /// A server that takes one request of at least so many bytes, and then answers.
+    fn taking(length: usize) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut piece = vec![0; 1 << 16];
+            let mut taken = 0;
+            while taken < length {
+                match std::io::Read::read(&mut stream, &mut piece) {
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => taken += count,
+                }
+            }
+            let answer = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+            drop(std::io::Write::write_all(&mut stream, answer));
+        });
+        format!("http://{address}/bucket/object")
+    }
+
+    #[tokio::test]
+    async fn bytes_may_take_longer_than_a_line_may_be_silent() {
+        const LENGTH: usize = 64 << 20;
+        let line = Line::new().unwrap();
+        let impatient = reqwest::Client::builder().read_timeout(Duration::from_millis(1));
+        let line = Line {
+            client: impatient.build().unwrap(),
+            ..line
+        };
+        for (method, is_patient) in [(Method::PUT, true), (Method::POST, false)] {
+            let mut request = HttpRequest::new(HttpRequestBody::from(Bytes::from(vec![7; LENGTH])));
+            *request.method_mut() = method;
+            *request.uri_mut() = taking(LENGTH).parse().unwrap();
+            assert_eq!(line.answer(request).await.is_ok(), is_patient);
+        }
+    }
 }
