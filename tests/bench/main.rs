@@ -9,6 +9,8 @@
     reason = "a benchmark that cannot arrange its files has nothing to say, and arranges files"
 )]
 
+mod between;
+mod buckets;
 mod commits;
 mod digest;
 mod ledger;
@@ -17,6 +19,7 @@ mod many;
 mod measure;
 mod mlflow;
 mod organisation;
+mod registry;
 mod scale;
 #[path = "../it/servers/mod.rs"]
 mod servers;
@@ -35,7 +38,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Subject = (&'static str, fn(&mut Table));
 
 /// Every subject.
-const SUBJECTS: [Subject; 8] = [
+const SUBJECTS: [Subject; 10] = [
     ("start", start::run),
     ("digest", digest::one_large_file),
     ("files", digest::many_files),
@@ -44,6 +47,8 @@ const SUBJECTS: [Subject; 8] = [
     ("ledger", ledger::run),
     ("size", size::run),
     ("mlflow", mlflow::run),
+    ("registry", registry::run),
+    ("buckets", buckets::run),
 ];
 
 fn main() {

@@ -26,8 +26,15 @@ impl Release {
 impl Server {
     /// A server that everybody may use.
     pub(crate) fn mlflow(release: Release) -> Self {
+        Self::mlflow_of(release, 1)
+    }
+
+    /// The same, of so many processes.
+    pub(crate) fn mlflow_of(release: Release, workers: usize) -> Self {
         Self::start("/health", &[200], |port, folder| {
-            mlflow(release, port, folder)
+            let mut command = mlflow(release, port, folder);
+            command.args(["--workers", &workers.to_string()]);
+            command
         })
     }
 
@@ -46,7 +53,7 @@ impl Server {
             .unwrap();
             let mut command = mlflow(Release::Three, port, folder);
             command
-                .args(["--app-name", "basic-auth"])
+                .args(["--workers", "1", "--app-name", "basic-auth"])
                 .env("MLFLOW_AUTH_CONFIG_PATH", settings)
                 .env("MLFLOW_FLASK_SERVER_SECRET_KEY", "only for this test");
             command
@@ -59,7 +66,7 @@ fn mlflow(release: Release, port: u16, folder: &Path) -> Command {
     let database = folder.join("mlflow.db");
     let artifacts = folder.join("artifacts");
     command
-        .args(["server", "--host", "127.0.0.1", "--workers", "1"])
+        .args(["server", "--host", "127.0.0.1"])
         .args(["--port", &port.to_string()])
         .args([
             "--backend-store-uri",
