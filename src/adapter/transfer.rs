@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use sha2::{Digest as _, Sha256 as Hasher};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::adapter::pump::{Wanted, wanted};
@@ -14,8 +15,12 @@ use crate::fs::staging::{StagedTree, StagedWriter, StagingArea, StagingError};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{FileList, FileRecord, Sha256, TreeDigest};
 
-/// How many files travel at once. It hides the time that a workspace takes to answer, and bounds memory.
-const FILES_AT_ONCE: usize = 4;
+/// How many short files travel at once. It hides the time that a workspace takes to answer.
+const FILES_AT_ONCE: usize = 16;
+/// In place of how many short files a long one travels. It is read ahead of who hashes it: this bounds memory.
+const LONG_WEIGHT: u32 = 4;
+/// Up to this length a file is short, in bytes.
+const SHORT_BYTES: u64 = 256 * 1024;
 
 /// Reads a whole version into the staging area, hashing what is read.
 ///
@@ -33,12 +38,13 @@ pub async fn fetch(
     let begun = run(reporter.clone(), move || staging.begin(digest)).await?;
     let writer = Arc::new(begun.map_err(|error| reporter.staging(error))?);
     let mut files = record.files.records().iter();
+    let turns = Semaphore::new(FILES_AT_ONCE);
     let mut under_way = FuturesUnordered::new();
     loop {
         let free = FILES_AT_ONCE.saturating_sub(under_way.len());
         for file in files.by_ref().take(free) {
             let fetching = fetch_file(adapter, &record.version, file, &writer, &reporter);
-            under_way.push(fetching);
+            under_way.push(in_turn(&turns, file, fetching));
         }
         match under_way.next().await {
             Some(fetched) => fetched?,
@@ -81,12 +87,14 @@ pub async fn verify(
         Some(_) => {}
     }
     let mut files = expected.records().iter();
+    let turns = Semaphore::new(FILES_AT_ONCE);
     let mut under_way = FuturesUnordered::new();
     let mut found = Vec::new();
     loop {
         let free = FILES_AT_ONCE.saturating_sub(under_way.len());
         for file in files.by_ref().take(free) {
-            under_way.push(verify_file(adapter, version, file, &reporter));
+            let verifying = verify_file(adapter, version, file, &reporter);
+            under_way.push(in_turn(&turns, file, verifying));
         }
         match under_way.next().await {
             Some(verified) => found.push(verified?),
@@ -101,6 +109,17 @@ pub async fn verify(
 /// Why nothing can be fetched from a workspace: there is nowhere to put it.
 pub fn unstaged(source: &dyn Adapter, error: StagingError) -> AdapterError {
     Reporter::new(source, "fetch").staging(error)
+}
+
+/// Works on a file when it is its turn.
+async fn in_turn<T>(turns: &Semaphore, file: &FileRecord, work: impl Future<Output = T>) -> T {
+    let weight = match file.size <= SHORT_BYTES {
+        true => 1,
+        false => LONG_WEIGHT,
+    };
+    // Nobody closes it.
+    let _turn = turns.acquire_many(weight).await;
+    work.await
 }
 
 async fn fetch_file(

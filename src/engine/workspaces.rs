@@ -58,7 +58,9 @@ impl Engine {
         let directory = match &spec(world, name)?.adapter {
             Platform::Directory(directory) => {
                 let path = self.local_path(&format!("workspace `{name}`"), &directory.path)?;
-                DirectoryAdapter::new(name.clone(), &path).staging_directory()
+                let directory = DirectoryAdapter::new(name.clone(), &path).staging_directory();
+                // The tree goes to this one workspace, so it is moved in.
+                return Ok(StagingArea::open(&directory)?.for_moving());
             }
             Platform::ObjectStore(_)
             | Platform::Oci(_)
@@ -67,8 +69,7 @@ impl Engine {
             | Platform::AzureMl(_)
             | Platform::Exec(_) => self.places.state.join("staging").join(name.as_str()),
         };
-        // The tree goes to this one workspace, so it is moved in.
-        Ok(StagingArea::open(&directory)?.for_moving())
+        Ok(StagingArea::open(&directory)?)
     }
 
     /// A folder of this machine for work in progress of one sort, which no workspace sees.

@@ -1,6 +1,6 @@
 //! A run that is being filled, and the version that it becomes.
 //!
-//! Files that were read back need not go again: when a write is cut, its run is remembered, and the next write of the same
+//! Files that the server took need not go again: when a write is cut, its run is remembered, and the next write of the same
 //! bytes by the same adapter goes on with it. A run belongs to one writer at a time, and never to two processes.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -17,7 +17,7 @@ use crate::adapter::mlflow::experiment::experiment;
 use crate::adapter::mlflow::place::{Place, shown_place};
 use crate::adapter::mlflow::registry::{self, FILES, Held};
 use crate::adapter::mlflow::wire::{OneRun, OneVersion, Page as _, Runs};
-use crate::adapter::mlflow::{MlflowAdapter, record as record_of, upload};
+use crate::adapter::mlflow::{MlflowAdapter, arrived, record as record_of, upload};
 use crate::adapter::{
     AdapterError, AdapterErrorKind, Content, Record, Result, Written, record_file,
 };
@@ -37,7 +37,7 @@ struct Begun {
     experiment: String,
     artifact_uri: String,
     folder: Place,
-    /// The files that are there, as they should be.
+    /// The files that the server took.
     done: Mutex<BTreeSet<TreePath>>,
     is_taken: AtomicBool,
     /// Whether a version may need it.
@@ -151,6 +151,7 @@ impl<'a> Attempt<'a> {
     pub(super) async fn fill(&self, record: &Record, content: &dyn Content) -> Result<Sha256> {
         let folder = self.begun.folder.join(FILES);
         upload::files(self.call, &folder, record, content, &self.begun.done).await?;
+        arrived::check(self.call, &folder, record).await?;
         let encoded = record_file::encode(record_of::FORMAT, record);
         let unwritten = |error: std::io::Error| {
             self.call

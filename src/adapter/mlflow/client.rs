@@ -1,6 +1,6 @@
 //! Asking the server: addresses, headers, and what its refusals mean.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, RANGE};
 use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +41,8 @@ pub(super) struct Server {
     pub(super) auth: Auth,
     /// Asks.
     pub(super) client: Client,
+    /// Sends files, which may take long.
+    pub(super) uploader: Client,
 }
 
 /// One method of the adapter at work: whom it asks, and its name for errors.
@@ -116,7 +118,25 @@ impl<'a> Call<'a> {
     /// The bytes of a file, as they come.
     pub(super) async fn download(self, place: &Place) -> Result<Response> {
         let address = format!("{ARTIFACTS}/{}", place.encoded());
-        let make = || self.request(Method::GET, &address);
+        self.file(place, || self.request(Method::GET, &address))
+            .await
+    }
+
+    /// `length` bytes of a file from `start` on, as they come; the whole file where the server gives no parts.
+    pub(super) async fn download_part(
+        self,
+        place: &Place,
+        start: u64,
+        length: u64,
+    ) -> Result<Response> {
+        let address = format!("{ARTIFACTS}/{}", place.encoded());
+        let last = start.saturating_add(length).saturating_sub(1);
+        let range = format!("bytes={start}-{last}");
+        let make = || self.request(Method::GET, &address).header(RANGE, &range);
+        self.file(place, make).await
+    }
+
+    async fn file(self, place: &Place, make: impl Fn() -> RequestBuilder) -> Result<Response> {
         match self.answer(place.as_str(), make).await {
             // 2.22 answers so when a file is not there.
             Err(error) if is_server_error(&error) && !self.is_listed(place).await => {
@@ -140,11 +160,12 @@ impl<'a> Call<'a> {
     /// Puts a file of a known length there, in place of what may be there.
     pub(super) async fn upload(self, place: &Place, length: u64, body: Body) -> Result<()> {
         let address = format!("{ARTIFACTS}/{}", place.encoded());
-        let request = self.request(Method::PUT, &address);
+        let request = self.request_by(&self.server.uploader, Method::PUT, &address);
         let request = request.header(CONTENT_LENGTH, length).body(body);
         let header = self.header().await?;
-        let answer = self.send(place.as_str(), authorized(request, header.as_ref()));
-        let answer = self.check(place.as_str(), answer.await?).await?;
+        let answer = http::upload(authorized(request, header.as_ref()), length).await;
+        let answer = answer.map_err(|error| self.http(place.as_str(), error))?;
+        let answer = self.check(place.as_str(), answer).await?;
         let drained = http::body(answer, MAX_REFUSAL_BYTES).await;
         drained.map_err(|error| self.http(place.as_str(), error))?;
         Ok(())
@@ -164,8 +185,12 @@ impl<'a> Call<'a> {
     }
 
     fn request(self, method: Method, path: &str) -> RequestBuilder {
+        self.request_by(&self.server.client, method, path)
+    }
+
+    fn request_by(self, client: &Client, method: Method, path: &str) -> RequestBuilder {
         let address = format!("{}{path}", self.server.url);
-        let request = self.server.client.request(method, address);
+        let request = client.request(method, address);
         match &self.server.header {
             None => request,
             Some(workspace) => request.header(WORKSPACE, workspace),
@@ -284,5 +309,52 @@ fn authorized(request: RequestBuilder, header: Option<&Secret<HeaderValue>>) -> 
     match header {
         None => request,
         Some(header) => request.header(AUTHORIZATION, header.expose().clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    /// A server that takes one request of at least so many bytes, and then answers.
+    fn taking(length: usize) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut piece = vec![0; 1 << 16];
+            let mut taken = 0;
+            while taken < length {
+                match std::io::Read::read(&mut stream, &mut piece) {
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => taken += count,
+                }
+            }
+            let answer = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+            drop(std::io::Write::write_all(&mut stream, answer));
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_file_may_take_longer_than_a_line_may_be_silent() {
+        const LENGTH: usize = 64 << 20;
+        let impatient = Client::builder().read_timeout(std::time::Duration::from_millis(1));
+        let server = Server {
+            workspace: "lab".parse().unwrap(),
+            url: taking(LENGTH).parse().unwrap(),
+            header: None,
+            auth: Auth::new(None, Environment::default()),
+            client: impatient.build().unwrap(),
+            uploader: http::uploader(http::Reuse::OneEach).unwrap(),
+        };
+        let call = Call {
+            server: &server,
+            operation: "write",
+        };
+        let place = Place::of("mlflow-artifacts:/1/r", &server.url).unwrap();
+        let sent = call.upload(&place, 64 << 20, Body::from(vec![7; LENGTH]));
+        sent.await.unwrap();
     }
 }

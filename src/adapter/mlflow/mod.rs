@@ -10,9 +10,10 @@
 //!   artifacts/promote/record.json              version, digest and file list
 //! ```
 //!
-//! A version becomes visible by one call, after every file was read back. MLflow neither refuses a second version of ours
-//! nor compares before it moves an alias: both are looked at before and after.
+//! A version becomes visible by one call, after it was looked whether every file is there. MLflow neither refuses a second
+//! version of ours nor compares before it moves an alias: both are looked at before and after.
 
+mod arrived;
 mod attempt;
 mod auth;
 mod client;
@@ -20,6 +21,7 @@ mod describe;
 mod experiment;
 mod foreign;
 mod list;
+mod long;
 mod place;
 mod pointer;
 mod probe;
@@ -33,17 +35,20 @@ mod wire;
 mod write;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use reqwest::header::HeaderValue;
+use tokio::sync::Semaphore;
 
 use crate::adapter::foreign::Foreign;
 use crate::adapter::mlflow::attempt::Unfinished;
 use crate::adapter::mlflow::auth::Auth;
 use crate::adapter::mlflow::client::{Call, Server};
+use crate::adapter::mlflow::long::LongFiles;
 use crate::adapter::mlflow::place::Place;
+use crate::adapter::mlflow::registry::Held;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, AdapterError, AdapterErrorKind, ByteStream, Capabilities, Content, Description, Info,
@@ -60,15 +65,27 @@ use crate::net::http::{self, Reuse};
 /// Of how many versions it is remembered where their files are, so that each read need not ask.
 const REMEMBERED: usize = 64;
 
+/// What is remembered of a version.
+#[derive(Debug, Clone)]
+struct Known {
+    version: VersionId,
+    /// Where its files are.
+    files: Place,
+    /// Those that are read in parts.
+    long: LongFiles,
+}
+
 /// An MLflow server, or one workspace of it.
 #[derive(Debug)]
 pub struct MlflowAdapter {
-    server: Server,
+    server: Arc<Server>,
     template: NameTemplate,
     alias: String,
     experiment: String,
     experiment_id: Mutex<Option<String>>,
-    places: Mutex<VecDeque<(VersionId, Place)>>,
+    known: Mutex<VecDeque<Known>>,
+    /// Bounds the memory of long files that are read.
+    ahead: Arc<Semaphore>,
     unfinished: Unfinished,
 }
 
@@ -98,24 +115,27 @@ impl MlflowAdapter {
             false => Reuse::OneEach,
         };
         let client = http::client(reuse).map_err(|cause| error(cause.to_string()))?;
+        let uploader = http::uploader(reuse).map_err(|cause| error(cause.to_string()))?;
         Ok(Self {
             template: spec.template(),
             alias: spec.alias().to_owned(),
             experiment: spec.experiment().to_owned(),
             experiment_id: Mutex::new(None),
-            places: Mutex::new(VecDeque::new()),
+            known: Mutex::new(VecDeque::new()),
+            ahead: long::read_ahead(),
             unfinished: Unfinished::default(),
-            server: Server {
+            server: Arc::new(Server {
                 workspace,
                 url: spec.url.clone(),
                 header,
                 auth: Auth::new(spec.auth.clone(), environment),
                 client,
-            },
+                uploader,
+            }),
         })
     }
 
-    const fn call(&self, operation: &'static str) -> Call<'_> {
+    fn call(&self, operation: &'static str) -> Call<'_> {
         Call {
             server: &self.server,
             operation,
@@ -142,23 +162,29 @@ impl MlflowAdapter {
         *known.unwrap_or_else(PoisonError::into_inner) = Some(id.to_owned());
     }
 
-    fn place(&self, version: &VersionId) -> Option<Place> {
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = places.iter().find(|(known, _)| known == version);
-        known.map(|(_, place)| place.clone())
+    fn known(&self, version: &VersionId) -> Option<Known> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().find(|known| known.version == *version);
+        found.cloned()
     }
 
-    /// Remembers where the files of a version are, until it is looked up again.
-    fn know(&self, version: &VersionId, place: &Place) {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.retain(|(known, _)| known != version);
-        places.push_front((version.clone(), place.clone()));
-        places.truncate(REMEMBERED);
+    /// Remembers where the files of a version are, and which are long when its record is there, until it is looked up again.
+    fn know(&self, held: &Held, record: Option<&Record>) -> Known {
+        let new = Known {
+            version: held.version.clone(),
+            files: held.files(),
+            long: record.map(long::long_files).unwrap_or_default(),
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| known.version != new.version);
+        known.push_front(new.clone());
+        known.truncate(REMEMBERED);
+        new
     }
 
     fn forget(&self, version: &VersionId) {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.retain(|(known, _)| known != version);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| known.version != *version);
     }
 
     async fn stat_version(&self, version: &VersionId) -> Result<Option<Record>> {
@@ -168,31 +194,33 @@ impl MlflowAdapter {
             return Ok(None);
         };
         let record = record::load(call, &held).await?;
-        self.know(version, &held.files());
+        self.know(&held, Some(&record));
         Ok(Some(record))
     }
 
     async fn read_file(&self, version: &VersionId, path: &TreePath) -> Result<ByteStream> {
         let call = self.call("read");
-        let files = match self.place(version) {
-            Some(files) => files,
+        let known = match self.known(version) {
+            Some(known) => known,
             None => {
                 let Some(held) = registry::find(self, call, version).await? else {
                     let message = format!("there is no `{version}`");
                     return Err(call.error(AdapterErrorKind::NotFound, message));
                 };
-                self.know(version, &held.files());
-                held.files()
+                self.know(&held, None)
             }
         };
         let absent = |reason| call.error(AdapterErrorKind::NotFound, reason);
-        let place = files.file(path).map_err(absent)?;
-        let answer = call.download(&place).await;
+        let place = known.files.file(path).map_err(absent)?;
+        let answer = match known.long.get(path) {
+            Some(size) => long::read(&self.server, &place, *size, &self.ahead).await,
+            None => call.download(&place).await.map(http::stream),
+        };
         if answer.is_err() {
             // It may have been removed, and written again elsewhere.
             self.forget(version);
         }
-        Ok(http::stream(answer?))
+        answer
     }
 }
 

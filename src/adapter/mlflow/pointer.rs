@@ -35,7 +35,7 @@ pub(super) async fn load(
     };
     let held = Held::of(call, version, model)?;
     let record = record::load(call, &held).await?;
-    adapter.know(&held.version, &held.files());
+    adapter.know(&held, Some(&record));
     Ok(Some(record))
 }
 

@@ -1,4 +1,4 @@
-//! Files on their way to the server: hashed as they go, read back and hashed again.
+//! Files on their way to the server, hashed as they go.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,8 +19,7 @@ use crate::net::http::HttpError;
 /// megabytes for each.
 pub(super) const FILES_AT_ONCE: usize = 12;
 
-/// Puts all files of a version below a folder, and reads each back: the server answers 200 before what it was sent is
-/// safe, and names no hash. Those that are done are passed over; `done` grows by the others.
+/// Puts all files of a version below a folder. Those that are done are passed over; `done` grows by the others.
 pub(super) async fn files(
     call: Call<'_>,
     folder: &Place,
@@ -73,21 +72,8 @@ async fn one(
     let sent = call.upload(&place, file.size, body).await;
     // What is wrong with the source is not the server's fault.
     match problem.take() {
-        Some(error) => return Err(broken(call, file, error)),
-        None => sent?,
-    }
-    let back = call
-        .download(&place)
-        .await
-        .map_err(|error| match error.kind {
-            AdapterErrorKind::NotFound => lost(call, file),
-            _ => error,
-        })?;
-    let is_same = is_same(back, file.sha256, file.size).await;
-    if is_same.map_err(|error| call.http(place.as_str(), error))? {
-        Ok(())
-    } else {
-        Err(lost(call, file))
+        Some(error) => Err(broken(call, file, error)),
+        None => sent,
     }
 }
 
@@ -129,7 +115,7 @@ pub(super) async fn hash(answer: Response) -> std::result::Result<Sha256, HttpEr
 }
 
 /// Whether an answer's body is of the hash and of the length.
-async fn is_same(
+pub(super) async fn is_same(
     answer: Response,
     sha256: Sha256,
     length: u64,
@@ -204,12 +190,4 @@ fn unread(call: Call<'_>, file: &FileRecord, error: io::Error) -> AdapterError {
     );
     call.error(AdapterErrorKind::Unexpected, message)
         .caused_by(error)
-}
-
-fn lost(call: Call<'_>, file: &FileRecord) -> AdapterError {
-    let message = format!(
-        "the server took `{}` and gives other bytes back than were sent; look at its artifact store",
-        file.path
-    );
-    call.error(AdapterErrorKind::Corrupt, message)
 }

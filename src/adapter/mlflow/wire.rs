@@ -3,6 +3,7 @@
 //! Source: MLflow's REST API, <https://mlflow.org/docs/latest/rest-api.html>, and answers of 2.22.4 and 3.17.2.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A tag, a parameter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -201,7 +202,7 @@ pub(super) struct Metric {
     pub(super) key: String,
     /// The value.
     #[serde(default)]
-    pub(super) value: serde_json::Value,
+    pub(super) value: Value,
 }
 
 /// What a run read.
@@ -294,6 +295,17 @@ pub(super) struct Listed {
     /// Whether it is a folder.
     #[serde(default)]
     pub(super) is_dir: bool,
+    /// Its length in bytes, where the store says it: a number, or a text that is one.
+    #[serde(default)]
+    pub(super) file_size: Option<Value>,
+}
+
+impl Listed {
+    /// Its length in bytes, when the store says it.
+    pub(super) fn size(&self) -> Option<u64> {
+        let size = self.file_size.as_ref()?;
+        size.as_u64().or_else(|| size.as_str()?.parse().ok())
+    }
 }
 
 /// What went wrong.

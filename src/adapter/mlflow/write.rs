@@ -1,4 +1,4 @@
-//! Writing a version: files into a run of their own, read back; then the version, which makes them visible.
+//! Writing a version: files into a run of their own; then, when all are there, the version, which makes them visible.
 //!
 //! Until the registry has the version, nothing shows: what a cut write leaves is a run that is not finished, in the
 //! experiment of promotions. The next write of the same version goes on with it, or removes it.

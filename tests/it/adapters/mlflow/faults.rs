@@ -129,7 +129,7 @@ async fn lost_bytes(server: &Server) {
         assert_eq!(error.kind, AdapterErrorKind::Corrupt);
         assert_eq!(
             error.message,
-            "the server took `b/c` and gives other bytes back than were sent; look at its artifact store"
+            "the server took `b/c` and has not what was sent; look at its artifact store"
         );
         let found = adapter.stat(Locator::Version(&record.version)).await;
         assert_eq!(found.unwrap(), None);
@@ -224,7 +224,7 @@ async fn two_at_once(server: &Server, clean: Arc<dyn Adapter>) {
 
 /// A write that the retry layer repeats goes on with the run that it began.
 async fn only_the_rest_goes_again(server: &Server) {
-    let line = faulty(server, Fault::Busy, 70);
+    let line = faulty(server, Fault::Busy, 30);
     let mut settings = Settings::default();
     settings.retry.first_pause = Duration::from_nanos(1);
     settings.retry.longest_pause = Duration::from_nanos(1);

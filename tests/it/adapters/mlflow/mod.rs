@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile;
+mod long;
 mod others;
 mod users;
 
@@ -122,6 +123,7 @@ async fn conforms(release: Release) {
         let violations = check(&subject).await;
         assert!(violations.is_empty(), "{violations:#?}\n{}", server.log());
     }
+    long::story(&server, release).await;
     others::story(&server, release).await;
 }
 
