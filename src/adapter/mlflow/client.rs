@@ -340,6 +340,8 @@ mod tests {
     #[tokio::test]
     async fn a_file_may_take_longer_than_a_line_may_be_silent() {
         const LENGTH: usize = 64 << 20;
+        // First of all, for it says who encrypts.
+        let uploader = http::uploader(http::Reuse::OneEach).unwrap();
         let impatient = Client::builder().read_timeout(std::time::Duration::from_millis(1));
         let server = Server {
             workspace: "lab".parse().unwrap(),
@@ -347,7 +349,7 @@ mod tests {
             header: None,
             auth: Auth::new(None, Environment::default()),
             client: impatient.build().unwrap(),
-            uploader: http::uploader(http::Reuse::OneEach).unwrap(),
+            uploader,
         };
         let call = Call {
             server: &server,
