@@ -181,28 +181,16 @@ impl Carrier {
         target: &dyn Adapter,
         record: &Record,
     ) -> Duration {
-        let mut steps = Vec::new();
-        let whole = self.measured(|| {
+        self.measured(|| {
             let staging = StagingArea::open(&self.folder.path().join("staging")).unwrap();
-            let mut staged = None;
-            steps.push(time(|| {
-                let found = self.runtime.block_on(source.stat(Locator::Version(held)));
-                let found = found.unwrap().unwrap();
-                let fetched = self.runtime.block_on(fetch(source, &found, &staging));
-                staged = Some(fetched.unwrap());
-            }));
+            let found = self.runtime.block_on(source.stat(Locator::Version(held)));
+            let found = found.unwrap().unwrap();
+            let staged = self.runtime.block_on(fetch(source, &found, &staging));
             let staged = staged.unwrap();
-            steps.push(time(|| {
-                self.write(target, record, &LocalContent::staged_for_last(&staged));
-            }));
-            steps.push(time(|| self.verify(target, record)));
+            self.write(target, record, &LocalContent::staged_for_last(&staged));
+            self.verify(target, record);
             self.staged.borrow_mut().push(staged);
-        });
-        if std::env::var_os("BENCH_STEPS").is_some() {
-            use std::io::Write as _;
-            writeln!(std::io::stderr(), "staged, written, read back: {steps:?}").unwrap();
-        }
-        whole
+        })
     }
 
     /// Adds a line with the most memory that this took since the last such line.
