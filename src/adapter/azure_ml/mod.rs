@@ -19,6 +19,7 @@ mod blob;
 mod copy;
 mod describe;
 mod face;
+mod foreign;
 mod held;
 mod layout;
 mod list;
@@ -51,6 +52,7 @@ use crate::adapter::azure_ml::held::Located;
 use crate::adapter::azure_ml::report::Call;
 use crate::adapter::azure_ml::storage::Opened;
 use crate::adapter::entra::Entra;
+use crate::adapter::foreign::Foreign;
 use crate::adapter::sweep::Found;
 use crate::adapter::{
     Adapter, ByteStream, Capabilities, Content, Description, Info, Locator, NativePlace, Probe,
@@ -265,6 +267,10 @@ impl Adapter for AzureMlAdapter {
         from: &'a NativePlace,
     ) -> BoxFuture<'a, Result<Written>> {
         Box::pin(copy::copy(self, permit, record, from))
+    }
+
+    fn foreign<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<Foreign<'a>>> {
+        Box::pin(foreign::foreign(self, address))
     }
 
     /// Also versions that others registered.

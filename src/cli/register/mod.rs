@@ -55,8 +55,8 @@ pub(crate) struct Args {
     kind: Option<ArtifactKind>,
 
     /// The folder or file with its bytes, or an address on the platform of the workspace: `models:/NAME/3`,
-    /// `models:/NAME@ALIAS` or `runs:/RUN/PATH` in MLflow, `oci:REPOSITORY:TAG` in a registry, `s3://BUCKET/PREFIX/PATH` and the
-    /// like in a bucket
+    /// `models:/NAME@ALIAS` or `runs:/RUN/PATH` in MLflow, `azureml:NAME:VERSION` in Azure ML, `oci:REPOSITORY:TAG` in a
+    /// registry, `s3://BUCKET/PREFIX/PATH` and the like in a bucket
     #[arg(
         long,
         value_name = "PATH|ADDRESS",

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use promote::adapter::layer::{Settings, layered};
 use promote::adapter::transfer::verify;
-use promote::adapter::{Adapter, Locator, Written};
+use promote::adapter::{Adapter, AdapterErrorKind, Locator, Written};
 use promote::model::digest::Sha256;
 use serde_json::{Value, json};
 
 use super::fake::{Arm, CONTAINER, GROUP, PROVIDER, SUBSCRIPTION, WORKSPACE};
 use super::support::{create, listed, said, swept, version, write};
+use crate::adapters::{not_taken, taken};
 
 fn path(rest: &str) -> String {
     format!("{PROVIDER}/workspaces/{WORKSPACE}/{rest}")
@@ -206,6 +207,42 @@ async fn what_others_registered_is_swept_and_described_and_never_taken_for_ours(
             "tags.team=retail",
         ]
     );
+    arm.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_registered_is_taken_with_the_job_that_made_it() {
+    let arm = Arm::start();
+    let adapter = arm.adapter("workspace");
+    theirs(&arm);
+    // A model may be one file.
+    register(&arm, "models/other/versions/9", "runs/xy", &json!({}));
+    for (address, file, bytes) in [
+        ("azureml:retail-model-churn:1.0.0", "model.pkl", "theirs"),
+        ("azureml:other:9", "xy", "not part of it"),
+    ] {
+        let expected = [(file.to_owned(), bytes.as_bytes().to_vec())];
+        assert_eq!(taken(&adapter, address).await, expected.into(), "{address}");
+    }
+    let foreign = adapter.foreign("azureml:retail-model-churn:1.0.0").await;
+    let [told] = foreign.unwrap().told.try_into().unwrap();
+    assert_eq!(told.format, "azure-ml-job");
+    let job: Value = serde_json::from_slice(&told.bytes).unwrap();
+    assert_eq!(job["properties"]["jobType"], "Command");
+    let (none, unreadable) = (AdapterErrorKind::NotFound, AdapterErrorKind::Unsupported);
+    for (address, kind, reason) in [
+        (
+            "azureml:other:6",
+            none,
+            "there is no model `azureml:other:6`",
+        ),
+        ("azureml:other:7", none, "there is nothing at `runs/none`"),
+        ("azureml:other", unreadable, "write `azureml:NAME:VERSION`"),
+        ("azureml:..:1", unreadable, "write `azureml:NAME:VERSION`"),
+        ("azureml:a/b:1", unreadable, "write `azureml:NAME:VERSION`"),
+    ] {
+        not_taken(&adapter, address, kind, reason).await;
+    }
     arm.finish();
 }
 
