@@ -465,8 +465,8 @@ pub(crate) fn authors(
     people: &People,
     digest: TreeDigest,
 ) -> (BTreeSet<PrincipalName>, bool) {
-    let known: Vec<&(u64, Registration)> = state.registrations_of(digest).collect();
-    let is_unknown = |(index, registration): &&(u64, Registration)| {
+    let known: Vec<&(u64, Arc<Registration>)> = state.registrations_of(digest).collect();
+    let is_unknown = |(index, registration): &&(u64, Arc<Registration>)| {
         registration.producer.is_none() || is_disowned(people, *index, registration)
     };
     let has_unknown = known.is_empty() || known.iter().any(is_unknown);

@@ -14,7 +14,7 @@ use crate::flow::closure::{Closure, Labels};
 use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::model::artifact::VersionId;
 use crate::model::digest::Sha256;
-use crate::model::event::Registration;
+use crate::plan;
 use crate::plan::acts::Acts;
 
 /// Versions by name.
@@ -59,7 +59,7 @@ impl Before {
 #[derive(Debug)]
 pub(super) struct Reasons {
     versions: Arc<Versions>,
-    registrations: Weak<BTreeMap<VersionId, Vec<(u64, Registration)>>>,
+    registrations: Weak<BTreeMap<VersionId, Vec<plan::state::Registered>>>,
     /// All but the versions.
     pub(super) premises: Premises,
 }

@@ -29,6 +29,9 @@ pub struct FoldError {
     pub reason: String,
 }
 
+/// A registration, with the index of its entry. Copies of a state share it.
+pub type Registered = (u64, Arc<Registration>);
+
 /// Everything the ledger says, as of its last entry. Cheap to clone: what is large is shared until it changes.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -43,7 +46,7 @@ pub struct State {
     /// The adoptions, oldest first, with their indices.
     pub adoptions: Vec<(u64, Adoption)>,
     /// The registrations of each version, oldest first, with their indices.
-    pub registrations: Arc<BTreeMap<VersionId, Vec<(u64, Registration)>>>,
+    pub registrations: Arc<BTreeMap<VersionId, Vec<Registered>>>,
     /// The versions that were registered with a digest: an index over `registrations`.
     versions_of: Arc<BTreeMap<TreeDigest, BTreeSet<VersionId>>>,
     /// The slots that anything was promoted to.
@@ -149,10 +152,7 @@ impl State {
     }
 
     /// The registrations of a digest under any name, with their indices: by name, oldest first.
-    pub fn registrations_of(
-        &self,
-        digest: TreeDigest,
-    ) -> impl Iterator<Item = &(u64, Registration)> {
+    pub fn registrations_of(&self, digest: TreeDigest) -> impl Iterator<Item = &Registered> {
         let versions = self.versions_of.get(&digest).into_iter().flatten();
         // INVARIANT: all registrations of a version have one digest.
         versions.flat_map(|id| self.registrations.get(id).into_iter().flatten())
@@ -296,7 +296,7 @@ impl State {
                 registration.version
             ));
         }
-        known.push((index, registration.clone()));
+        known.push((index, Arc::new(registration.clone())));
         Arc::make_mut(&mut self.versions_of)
             .entry(registration.digest)
             .or_default()

@@ -136,7 +136,7 @@ fn registration<'b>(
     let all = book.state().registrations.get(version);
     let mut all = all.into_iter().flatten().rev();
     let found = all.find(|(_, registered)| registered.digest == digest);
-    let found = found.map(|(index, registered)| (*index, registered));
+    let found = found.map(|(index, registered)| (*index, registered.as_ref()));
     found.ok_or_else(|| {
         let message = format!("the ledger does not know `{version}` yet, so nothing proves it");
         Failure::new(FailureKind::Waiting, message).hint("the next `promote apply` records it")
