@@ -241,11 +241,11 @@ pub fn shown(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod testing {
+    use std::io::{Read as _, Write as _};
 
-    /// A server that takes one request and answers when it has all of it.
-    fn taking(length: usize) -> String {
+    /// The address of a server that takes one request of at least so many bytes, and answers when it has all of it.
+    pub(crate) fn taking(length: usize) -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
@@ -253,17 +253,23 @@ mod tests {
             let mut taken = 0;
             let mut piece = vec![0; 1 << 16];
             while taken < length {
-                match io::Read::read(&mut stream, &mut piece) {
+                match stream.read(&mut piece) {
                     // Who gave up sends no more.
                     Ok(0) | Err(_) => return,
                     Ok(count) => taken += count,
                 }
             }
             let answer = b"HTTP/1.1 201 X\r\nContent-Length: 0\r\n\r\n";
-            drop(io::Write::write_all(&mut stream, answer));
+            drop(stream.write_all(answer));
         });
-        format!("http://{address}/")
+        format!("http://{address}")
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::taking;
+    use super::*;
 
     #[tokio::test]
     async fn a_body_may_take_longer_than_a_line_may_be_silent() {

@@ -316,26 +316,7 @@ fn authorized(request: RequestBuilder, header: Option<&Secret<HeaderValue>>) -> 
 mod tests {
     use super::*;
     use crate::config::Environment;
-
-    /// A server that takes one request of at least so many bytes, and then answers.
-    fn taking(length: usize) -> String {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut piece = vec![0; 1 << 16];
-            let mut taken = 0;
-            while taken < length {
-                match std::io::Read::read(&mut stream, &mut piece) {
-                    Ok(0) | Err(_) => return,
-                    Ok(count) => taken += count,
-                }
-            }
-            let answer = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
-            drop(std::io::Write::write_all(&mut stream, answer));
-        });
-        format!("http://{address}")
-    }
+    use crate::net::http::testing::taking;
 
     #[tokio::test]
     async fn a_file_may_take_longer_than_a_line_may_be_silent() {
