@@ -32,13 +32,13 @@ use crate::manifest::policy::{GateSpec, Policy, PolicySpec, RollbackSpec};
 use crate::model::approval::{ApprovalDecision, RELEASE_NAMESPACE};
 use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest, TreePath};
-use crate::model::event::{Adoption, Receipt, Registration, Said, SourceKind};
+use crate::model::event::{Adoption, Receipt, Said, SourceKind};
 use crate::model::id::{DatasetName, EnvironmentName, MetricName, PrincipalName, WorkspaceName};
 use crate::model::lineage::Lineage;
 use crate::model::promotion::{Direction, Promotion, PromotionId};
 use crate::model::verdict::Decision;
 use crate::plan::desired::{Target, holds};
-use crate::plan::state::State;
+use crate::plan::state::{Registered, State};
 
 /// The gates that judge a promotion: those in force, and those that were in force before its release was committed, so
 /// that nobody can loosen a policy and use it in one go.
@@ -465,8 +465,8 @@ pub(crate) fn authors(
     people: &People,
     digest: TreeDigest,
 ) -> (BTreeSet<PrincipalName>, bool) {
-    let known: Vec<&(u64, Arc<Registration>)> = state.registrations_of(digest).collect();
-    let is_unknown = |(index, registration): &&(u64, Arc<Registration>)| {
+    let known: Vec<&Registered> = state.registrations_of(digest).collect();
+    let is_unknown = |(index, registration): &&Registered| {
         registration.producer.is_none() || is_disowned(people, *index, registration)
     };
     let has_unknown = known.is_empty() || known.iter().any(is_unknown);

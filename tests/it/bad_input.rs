@@ -451,3 +451,18 @@ fn a_broken_governed_file_is_not_adopted_and_the_old_one_stays_in_force() {
     assert_eq!(organisation.served("qa").as_deref(), Some("1.0.0"));
     assert!(events(&organisation).len() > before);
 }
+
+#[test]
+fn an_address_on_a_platform_that_has_none_is_refused_and_nothing_is_registered() {
+    let organisation = Organisation::new();
+    for (from, reason) in [
+        ("models:/churn/3", "takes folders and files alone"),
+        ("no/such/folder", "no/such/folder"),
+    ] {
+        let from = Path::new(from);
+        let answer = organisation.register("wildlife/a", "1.0.0", from, "dev", "penguins-sample");
+        let answer = answer.expect_code(1);
+        assert!(answer.stderr.contains(reason), "{}", answer.all());
+    }
+    assert!(!organisation.repository().join("models/wildlife/a").exists());
+}

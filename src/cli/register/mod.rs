@@ -15,7 +15,6 @@ use crate::manifest::foreign::Format;
 use crate::model::artifact::ArtifactKind;
 use crate::model::digest::TreePath;
 use crate::model::id::{GroupName, WorkspaceName};
-use crate::ops::register::take::{is_address, take};
 use crate::ops::register::{RegisterReport, RegisterRequest, register};
 use crate::ui::Terminal;
 use crate::ui::report::{Page, Report, Tone};
@@ -131,29 +130,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> Result<Exit> {
-    let mut subject = subject(context, args)?;
-    let mut told_by = told_by(args)?;
-    let address = subject.from.to_str().filter(|from| is_address(from));
-    let taken = match address {
-        Some(address) => Some(take(context, &args.workspace, address).await?),
-        None => None,
-    };
-    if let Some(taken) = &taken {
-        let address = std::mem::replace(&mut subject.from, taken.folder());
-        let address = address.to_string_lossy().into_owned();
-        subject
-            .tags
-            .entry("taken-from".to_owned())
-            .or_insert(address);
-        told_by.files.extend(taken.told.iter().cloned());
-    }
+    let subject = subject(context, args)?;
     let request = RegisterRequest {
         version: subject.version,
         from: subject.from,
         workspace: args.workspace.clone(),
         lineage: lineage(args)?,
         snapshots: snapshots(args),
-        told_by,
+        told_by: told_by(args)?,
         metrics: args
             .metrics
             .iter()

@@ -5,7 +5,7 @@ mod carried;
 mod failure;
 mod manifests;
 mod room;
-pub mod take;
+mod take;
 pub mod told;
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ use crate::ops::register::told::{LineageFiles, UnknownAddress};
 pub struct RegisterRequest {
     /// The name and version.
     pub version: VersionId,
-    /// The folder or file with the bytes.
+    /// The folder or file with the bytes, or an address on the platform of the workspace.
     pub from: PathBuf,
     /// The workspace that they were made in.
     pub workspace: WorkspaceName,
@@ -121,6 +121,13 @@ pub struct RegisterReport {
 ///
 /// When the bytes cannot be an artifact, may not be in the workspace, or the version has other bytes already.
 pub async fn register(context: &Context, request: &RegisterRequest) -> Result<RegisterReport> {
+    match take::take(context, request).await? {
+        Some(taken) => register_files(context, &taken.request).await,
+        None => register_files(context, request).await,
+    }
+}
+
+async fn register_files(context: &Context, request: &RegisterRequest) -> Result<RegisterReport> {
     // Phases: validate, authorize, act, record.
     let told = told::read(request)?;
     let files = digest(context, &request.from, None)?.files;

@@ -21,7 +21,8 @@ pub(super) async fn story(server: &Server, release: Release) {
     lineage(adapter.as_ref(), &run, &mlmodel).await;
     others_are_swept(server, adapter.as_ref(), &run).await;
     others_are_taken(adapter.as_ref(), &run).await;
-    others_are_registered(server.url(), run.clone()).await;
+    let bare = bare_run(server).await;
+    others_are_registered(server.url(), run.clone(), bare).await;
     changes_show(server, adapter.as_ref(), &mlmodel).await;
     tags_show(server, adapter.as_ref()).await;
     aliases_of_others(server, adapter.as_ref(), &run).await;
@@ -210,8 +211,20 @@ async fn others_are_taken(adapter: &dyn Adapter, run: &str) {
     }
 }
 
-/// `promote register` takes a model that somebody logged, and its lineage.
-async fn others_are_registered(url: String, run: String) {
+/// A run that logged a model, and nothing of what it read. Returns its id.
+async fn bare_run(server: &Server) -> String {
+    let body = json!({ "experiment_id": "0" });
+    let made = ask(server, Method::POST, "mlflow/runs/create", &body).await;
+    let info = &made["run"]["info"];
+    let place = info["artifact_uri"].as_str().unwrap();
+    let place = place.strip_prefix("mlflow-artifacts:/").unwrap();
+    let path = format!("mlflow-artifacts/artifacts/{place}/model/model.pkl");
+    ask(server, Method::PUT, &path, &json!("bare")).await;
+    info["run_id"].as_str().unwrap().to_owned()
+}
+
+/// `promote register` takes a model that somebody logged, and its lineage. A run that says nothing is no lineage.
+async fn others_are_registered(url: String, run: String, bare: String) {
     let registered = tokio::task::spawn_blocking(move || {
         let organisation = Organisation::begun("multi-environment", |organisation| {
             let adapter = format!("mlflow: {{ url: \"{url}\" }}");
@@ -223,31 +236,31 @@ async fn others_are_registered(url: String, run: String) {
                 "s3://lake/customers/",
             );
         });
-        let answer = organisation.as_person(
-            "dana",
-            &[
+        let register = |version: &str, from: &str| {
+            let arguments = [
                 "register",
                 "wildlife/penguin-species",
-                "1.0.0",
+                version,
                 "--from",
-                "models:/by-hand/2",
-                "--workspace",
-                "dev",
-                "--owner",
-                "data-scientists",
-                "--purpose",
-                "tests",
-            ],
-        );
-        answer.expect_code(0);
-        let path = "models/wildlife/penguin-species/1.0.0.yaml";
-        let manifest = std::fs::read_to_string(organisation.repository().join(path)).unwrap();
-        assert!(
-            manifest.contains("taken-from: models:/by-hand/2"),
-            "{manifest}"
-        );
-        assert!(manifest.contains("- penguins-sample"), "{manifest}");
-        assert!(manifest.contains(&run), "{manifest}");
+                from,
+            ];
+            let new = ["--owner", "data-scientists", "--purpose", "tests"];
+            let more = ["--workspace", "dev", "-o", "json"];
+            let answer = organisation.as_person("dana", &[&arguments[..], &new, &more].concat());
+            let warnings = answer.expect_code(0).json()["warnings"].to_string();
+            let path = format!("models/wildlife/penguin-species/{version}.yaml");
+            let manifest = std::fs::read_to_string(organisation.repository().join(path));
+            (warnings, manifest.unwrap())
+        };
+        let (warnings, manifest) = register("1.0.0", "models:/by-hand/2");
+        for part in ["taken-from: models:/by-hand/2", "- penguins-sample", &run] {
+            assert!(manifest.contains(part), "{part}: {manifest}");
+        }
+        assert!(!warnings.contains("is not known"), "{warnings}");
+        let (warnings, manifest) = register("1.0.1", &format!("runs:/{bare}/model"));
+        assert!(manifest.contains(&bare), "{manifest}");
+        let unknown = "is not known, so it counts as everything that `dev` may hold";
+        assert!(warnings.contains(unknown), "{warnings}");
         let left = organisation.repository().join(".git/promote/taken");
         assert_eq!(std::fs::read_dir(left).unwrap().count(), 0);
     });
