@@ -46,16 +46,30 @@ fn no_byte_of_a_bundle_can_be_changed() {
     let members = Members::read(&good);
     let mut at = 0;
     for (path, bytes) in &members.0 {
-        let middle = at + 512 + bytes.len() / 2;
-        if !bytes.is_empty() {
+        let start = at + 512;
+        // The first, the middle and the last byte of each.
+        for place in [
+            start,
+            start + bytes.len() / 2,
+            (start + bytes.len()).saturating_sub(1),
+        ] {
+            if bytes.is_empty() {
+                continue;
+            }
             let mut flipped = good.clone();
-            flipped[middle] ^= 1;
+            flipped[place] ^= 1;
             let why = reason(&sender, &flipped, &sent.key);
             if path.starts_with("blobs/") {
                 assert_eq!(why, format!("`{path}` does not have the bytes of its name"));
             }
         }
         at += 512 + bytes.len().next_multiple_of(512);
+    }
+    // Headers and padding too: a prime number of bytes apart, so that each place of a block is met.
+    for place in (0..good.len()).step_by(1_021) {
+        let mut flipped = good.clone();
+        flipped[place] ^= 0x10;
+        reason(&sender, &flipped, &sent.key);
     }
     for length in [
         0,

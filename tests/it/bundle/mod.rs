@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::bundle::layout::Members;
 use crate::hand::ledger_size;
 use crate::organisation::{Answer, Organisation, answer};
+use crate::variants::with_file_limit;
 
 const PENGUINS: &str = "wildlife/penguin-species";
 
@@ -257,4 +258,35 @@ fn what_the_ledger_does_not_know_is_not_exported() {
     );
     assert!(!organisation.path("sent.bundle.tar").exists());
     assert!(ledger_size(&organisation) > size);
+}
+
+#[test]
+fn a_disk_that_is_full_leaves_no_half_bundle_and_no_half_version() {
+    let (sender, sent) = penguins();
+    let size = std::fs::metadata(&sent.file).unwrap().len();
+    let path = sender.path("other.bundle.tar");
+    let mut command = sender.command("dana");
+    let version = format!("{PENGUINS}@1.0.0");
+    command
+        .args(["bundle", "export", &version, "--out"])
+        .arg(&path);
+    let full = with_file_limit(&command, size / 2 / 1024);
+    assert_ne!(full.code, 0, "{}", full.all());
+    assert!(!path.exists());
+
+    let receiver = Organisation::new();
+    let before = state(&receiver);
+    let mut command = receiver.command("dana");
+    command.args([
+        "bundle",
+        "import",
+        sent.file.to_str().unwrap(),
+        "--into",
+        "dev",
+    ]);
+    command.args(["--key", &sent.key, "--owner", "data-scientists"]);
+    let full = with_file_limit(&command, 2);
+    assert_ne!(full.code, 0, "{}", full.all());
+    assert_eq!(state(&receiver), before);
+    import(&receiver, &sent, "dev", &[]).expect_code(0);
 }
