@@ -66,7 +66,9 @@ impl Reconcile for Follower {
     }
 
     async fn reconcile(&mut self) -> Result<RunReport, EngineError> {
-        self.engine.reconcile(&self.only).await
+        let report = self.engine.reconcile(&self.only).await?;
+        self.engine.read_history_ahead();
+        Ok(report)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Versions that the ledger does not know: who signed them, and how they are recorded.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
+    ParallelIterator as _,
 };
 
 use crate::engine::error::EngineError;
@@ -12,7 +12,7 @@ use crate::engine::inbox::MAX_STATEMENT_BYTES;
 use crate::engine::pending::Pending;
 use crate::engine::people::{People, Signer};
 use crate::engine::record;
-use crate::engine::registrations::{Known, NEW, Versions};
+use crate::engine::registrations::{Hashes, Known, NEW, Versions};
 use crate::engine::world::{MAX_FILE_BYTES, workspace_facts};
 use crate::flow::closure::Labels;
 use crate::flow::declassification::Lowered;
@@ -36,17 +36,19 @@ pub(super) struct Fresh {
 pub(super) fn find_fresh<'a>(
     head: &Snapshot,
     manifests: &'a Repository,
-    hashes: &BTreeMap<VersionId, Sha256>,
+    hashes: &Hashes,
     people: &People,
     state: &State,
 ) -> Result<(Vec<Fresh>, Versions<'a>), EngineError> {
-    let is_new = |(id, version): (&'a VersionId, &'a RegisteredVersion)| {
+    let is_new = |(id, version): &'a (VersionId, RegisteredVersion)| {
         let manifest = *hashes.get(id)?;
         let mut registered = state.registrations.get(id).into_iter().flatten();
         let is_known = registered.any(|(_, registered)| registered.manifest == manifest);
         (!is_known).then_some((id, version, manifest))
     };
-    let fresh: Vec<_> = manifests.versions.par_iter().filter_map(is_new).collect();
+    let parts = manifests.versions.parts().into_par_iter();
+    let all = parts.flat_map_iter(|part| part.iter());
+    let fresh: Vec<_> = all.filter_map(is_new).collect();
     let producers = producers(head, &fresh, people, state.size)?;
     let (mut signed, mut known) = (Vec::new(), Versions::new());
     for ((id, version, manifest), producer) in fresh.into_iter().zip(producers) {

@@ -1,11 +1,10 @@
 //! What was known of versions at a look, so that the next one need not find it out again when nothing is other.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::pending::Pending;
@@ -14,21 +13,22 @@ use crate::flow::closure::{Closure, Labels};
 use crate::manifest::repository::{RegisteredVersion, Repository};
 use crate::model::artifact::VersionId;
 use crate::model::digest::Sha256;
+use crate::model::shared_map::SharedMap;
 use crate::plan;
 use crate::plan::acts::Acts;
 
 /// Versions by name.
-type Versions = BTreeMap<VersionId, RegisteredVersion>;
+type Versions = SharedMap<VersionId, RegisteredVersion>;
 /// The SHA-256 of each version's manifest.
-pub type Hashes = Arc<BTreeMap<VersionId, Sha256>>;
+pub type Hashes = SharedMap<VersionId, Sha256>;
 
 /// What was known of versions at a look.
 #[derive(Debug)]
 pub struct Before {
     /// All versions, and the SHA-256 of their manifests.
-    pub(super) all: (Arc<Versions>, Hashes),
+    pub(super) all: (Versions, Hashes),
     /// The versions that were not passed over.
-    pub(super) left: Arc<Versions>,
+    pub(super) left: Versions,
     /// All labels.
     pub(super) labels: Labels,
     /// The labels of what was registered.
@@ -42,12 +42,12 @@ pub struct Before {
 impl Before {
     /// The same answer again, for the same manifests.
     pub(super) fn again(self, manifests: &mut Arc<Repository>) -> Outcome {
-        if !Arc::ptr_eq(&self.left, &manifests.versions) {
-            Arc::make_mut(manifests).versions = Arc::clone(&self.left);
+        if !self.left.is_same(&manifests.versions) {
+            Arc::make_mut(manifests).versions = self.left.clone();
         }
         Outcome {
             labels: self.labels.clone(),
-            hashes: Arc::clone(&self.all.1),
+            hashes: self.all.1.clone(),
             refused: self.refused.clone(),
             known: Some(self),
         }
@@ -58,16 +58,16 @@ impl Before {
 /// memory: it is never changed there while somebody else looks at it.
 #[derive(Debug)]
 pub(super) struct Reasons {
-    versions: Arc<Versions>,
-    registrations: Weak<BTreeMap<VersionId, Vec<plan::state::Registered>>>,
+    versions: Versions,
+    registrations: SharedMap<VersionId, Vec<plan::state::Registered>>,
     /// All but the versions.
     pub(super) premises: Premises,
 }
 
 impl PartialEq for Reasons {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.versions, &other.versions)
-            && self.registrations.ptr_eq(&other.registrations)
+        self.versions.is_same(&other.versions)
+            && self.registrations.is_same(&other.registrations)
             && self.premises == other.premises
     }
 }
@@ -76,8 +76,8 @@ impl Reasons {
     /// Those of now.
     pub(super) fn of(manifests: &Repository, pending: &Pending) -> Self {
         Self {
-            versions: Arc::clone(&manifests.versions),
-            registrations: Arc::downgrade(&pending.state().registrations),
+            versions: manifests.versions.clone(),
+            registrations: pending.state().registrations.clone(),
             premises: Premises::of(manifests, pending),
         }
     }
@@ -126,23 +126,19 @@ pub(super) struct Registered {
 }
 
 /// The SHA-256 of each version's manifest. Those of before that are the same are not hashed again.
-pub(super) fn hashes_of(
-    versions: &Arc<Versions>,
-    before: Option<&(Arc<Versions>, Hashes)>,
-) -> Hashes {
+pub(super) fn hashes_of(versions: &Versions, before: Option<&(Versions, Hashes)>) -> Hashes {
     let hash = |version: &RegisteredVersion| Sha256::of(version.document.source.text.as_bytes());
     let Some((old, known)) = before else {
-        let hashes = versions
-            .par_iter()
-            .map(|(id, version)| (id.clone(), hash(version)));
-        return Arc::new(hashes.collect());
+        let parts = versions.parts().into_par_iter();
+        let hashes = parts.flat_map_iter(|part| part.iter());
+        let hashes = hashes.map(|(id, version)| (id.clone(), hash(version)));
+        return hashes.collect::<Vec<_>>().into_iter().collect();
     };
-    let mut hashes = Arc::clone(known);
+    let mut hashes = known.clone();
     for id in differing(old, versions) {
-        let all = Arc::make_mut(&mut hashes);
         match versions.get(id) {
-            Some(version) => all.insert(id.clone(), hash(version)),
-            None => all.remove(id),
+            Some(version) => hashes.insert(id.clone(), hash(version)),
+            None => hashes.remove(id),
         };
     }
     hashes
@@ -197,8 +193,8 @@ mod tests {
     #[test]
     fn hashes_after_a_change_are_those_of_all() {
         let all: Vec<_> = (0..6).map(version).collect();
-        let of = |numbers: &[usize]| -> Arc<Versions> {
-            Arc::new(numbers.iter().map(|number| all[*number].clone()).collect())
+        let of = |numbers: &[usize]| -> Versions {
+            numbers.iter().map(|number| all[*number].clone()).collect()
         };
         for (old, new) in [
             (&[0, 1, 2][..], &[0, 1, 2][..]),
@@ -208,7 +204,7 @@ mod tests {
             (&[1, 2, 3], &[0, 2, 3, 5]),
         ] {
             let before = of(old);
-            let known = (Arc::clone(&before), hashes_of(&before, None));
+            let known = (before.clone(), hashes_of(&before, None));
             let after = of(new);
             assert_eq!(hashes_of(&after, Some(&known)), hashes_of(&after, None));
         }
@@ -217,8 +213,8 @@ mod tests {
         let mut other = version(1);
         let document = Arc::make_mut(&mut other.1.document);
         Arc::make_mut(&mut document.source).text.push('#');
-        let after = Arc::new(Versions::from([all[0].clone(), other]));
-        let known = (Arc::clone(&before), hashes_of(&before, None));
+        let after = Versions::from_iter([all[0].clone(), other]);
+        let known = (before.clone(), hashes_of(&before, None));
         let hashes = hashes_of(&after, Some(&known));
         assert_eq!(hashes, hashes_of(&after, None));
         assert_ne!(hashes, known.1);

@@ -166,7 +166,14 @@ mod tests {
     fn accuracy(mut engine: Engine) -> f64 {
         let world = engine.observe().unwrap();
         let id: VersionId = VERSION.parse().unwrap();
-        let spec = &world.manifests.versions[&id].document.value.spec;
+        let spec = &world
+            .manifests
+            .versions
+            .get(&id)
+            .unwrap()
+            .document
+            .value
+            .spec;
         spec.metrics[&"accuracy".parse().unwrap()]
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
@@ -83,7 +83,7 @@ pub fn register(
         Some(before) => (Some(before.all), Some(before.registered)),
         None => (None, None),
     };
-    let all = Arc::clone(&manifests.versions);
+    let all = manifests.versions.clone();
     let hashes = hashes_of(&all, before.as_ref());
     let refused = drop_changed(manifests, pending.state());
     let (labels, registered, fresh) = {
@@ -111,8 +111,8 @@ pub fn register(
         (labels, registered, fresh)
     };
     let known = Before {
-        all: (all, Arc::clone(&hashes)),
-        left: Arc::clone(&manifests.versions),
+        all: (all, hashes.clone()),
+        left: manifests.versions.clone(),
         labels: labels.clone(),
         registered,
         refused: refused.clone(),
@@ -165,16 +165,13 @@ pub fn preview(
 
 /// A version is what it was first: one whose digest changed is passed over, and its author is told.
 fn drop_changed(manifests: &mut Arc<Repository>, state: &State) -> Vec<Diagnostic> {
-    let is_other = |(id, version): &(&VersionId, &RegisteredVersion)| {
-        let first = state.registrations.get(*id).and_then(|all| all.first());
+    let is_other = |(id, version): &&(VersionId, RegisteredVersion)| {
+        let first = state.registrations.get(id).and_then(|all| all.first());
         first.is_some_and(|(_, first)| first.digest != version.document.value.spec.digest)
     };
-    let others: Vec<(VersionId, RegisteredVersion)> = manifests
-        .versions
-        .par_iter()
-        .filter(is_other)
-        .map(|(id, version)| (id.clone(), version.clone()))
-        .collect();
+    let parts = manifests.versions.parts().into_par_iter();
+    let all = parts.flat_map_iter(|part| part.iter());
+    let others: Vec<(VersionId, RegisteredVersion)> = all.filter(is_other).cloned().collect();
     let mut refused = Vec::new();
     for (id, version) in others {
         let message = format!("`{id}` was registered with another digest; versions never change");
@@ -184,7 +181,7 @@ fn drop_changed(manifests: &mut Arc<Repository>, state: &State) -> Vec<Diagnosti
             message,
         );
         refused.push(problem.hint("register the new bytes under a new version"));
-        Arc::make_mut(&mut Arc::make_mut(manifests).versions).remove(&id);
+        Arc::make_mut(manifests).versions.remove(&id);
     }
     refused
 }
@@ -199,7 +196,7 @@ pub(crate) fn is_disowned(people: &People, index: u64, registered: &event::Regis
 pub(super) fn known_versions<'a>(
     book: &Book,
     manifests: &'a Repository,
-    hashes: &BTreeMap<VersionId, Sha256>,
+    hashes: &Hashes,
     people: &People,
     (state, from): (&State, u64),
 ) -> Result<Versions<'a>, EngineError> {
@@ -267,7 +264,7 @@ fn from_evidence(
 struct Labelling<'a> {
     book: &'a Book,
     manifests: &'a Repository,
-    hashes: &'a BTreeMap<VersionId, Sha256>,
+    hashes: &'a Hashes,
     people: &'a People,
     pending: &'a Pending,
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
@@ -68,14 +69,18 @@ impl Requests {
         self.head == other.head && self.paths == other.paths
     }
 
-    /// Begins to read the history.
-    pub(crate) fn begin(self: &Arc<Self>, repository: &Repository) {
+    /// Begins to read the history, on a thread that nobody has to wait for.
+    pub(crate) fn begin(self: &Arc<Self>, repository: &Repository) -> Option<JoinHandle<()>> {
         let (requests, repository) = (Arc::clone(self), repository.clone());
-        let read = move || requests.origins(&repository).map(BTreeMap::len);
+        let read = move || {
+            requests.origins(&repository);
+        };
         let begun = std::thread::Builder::new().spawn(read);
-        if let Err(error) = begun {
-            tracing::debug!(%error, "the history is read when it is asked for");
-        }
+        begun
+            .inspect_err(
+                |error| tracing::debug!(%error, "the history is read when it is asked for"),
+            )
+            .ok()
     }
 
     /// The origins, read by whoever comes first.
@@ -116,6 +121,12 @@ fn keep(path: &Path, history: &History) -> io::Result<()> {
 }
 
 impl Engine {
+    /// Begins to read the history of what was observed last, on a thread that nobody has to wait for, so that the first release
+    /// to come need not wait for all of it.
+    pub fn read_history_ahead(&self) -> Option<JoinHandle<()>> {
+        self.requests.as_ref()?.begin(&self.repository)
+    }
+
     /// The commit that made the release file of a promotion what it is.
     ///
     /// # Errors
@@ -192,6 +203,21 @@ mod tests {
             panic!("nothing is asked");
         };
         engine.authors_of(&world, &promotion).unwrap()
+    }
+
+    #[test]
+    fn the_history_is_read_before_the_first_release_comes() {
+        let organisation = TestOrganisation::new();
+        let mut engine = organisation.observer();
+        let head = engine.observe().unwrap().head.commit();
+        assert!(engine.history.lock().unwrap().is_none(), "nothing is asked");
+        engine.read_history_ahead().unwrap().join().unwrap();
+        let mut known = engine.history.lock().unwrap().take().unwrap();
+        assert_eq!(
+            known.learn(engine.repository(), head).unwrap(),
+            0,
+            "new commits"
+        );
     }
 
     #[test]

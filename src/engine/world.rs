@@ -7,6 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::acts;
 use crate::engine::error::EngineError;
 use crate::engine::evidence::authors;
+use crate::engine::known::Hashes;
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::requests::Requests;
@@ -20,7 +21,6 @@ use crate::manifest::layout::GOVERNED_PATHS;
 use crate::manifest::repository::Repository;
 use crate::manifest::trust_root::TrustRootSpec;
 use crate::manifest::workspace::WorkspaceSpec;
-use crate::model::artifact::VersionId;
 use crate::model::digest::{Sha256, TreeDigest};
 use crate::model::environment::EnvironmentOrder;
 use crate::model::id::{PrincipalName, WorkspaceName};
@@ -55,7 +55,7 @@ pub struct World {
     /// The label of every registered digest.
     pub labels: Labels,
     /// The SHA-256 of each version's manifest.
-    pub manifest_hashes: Arc<BTreeMap<VersionId, Sha256>>,
+    pub manifest_hashes: Hashes,
     /// What releases ask for, by the path of the file.
     pub wanted: BTreeMap<String, Wanted>,
     /// The environments in order.

@@ -15,6 +15,7 @@ use crate::model::id::DatasetName;
 use crate::model::label::{Clearance, Label, Tag};
 use crate::model::lineage::{Base, Lineage};
 use crate::model::planted::planted;
+use crate::model::shared_map::SharedMap;
 use crate::model::snapshot::SnapshotId;
 
 /// One registration of a digest. The same digest may have several, under several names.
@@ -117,7 +118,7 @@ pub struct Basis<'a> {
 
 /// The label of every registered digest. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Labels(Arc<BTreeMap<TreeDigest, Arc<Explained>>>);
+pub struct Labels(SharedMap<TreeDigest, Arc<Explained>>);
 
 impl Labels {
     /// Computes all labels in one pass over the graph, inputs first.
@@ -144,7 +145,7 @@ impl Labels {
 pub struct Closure {
     labels: Labels,
     /// Which registration had each file first, without files that prove nothing.
-    holders: Arc<BTreeMap<Sha256, (TreeDigest, VersionId)>>,
+    holders: SharedMap<Sha256, (TreeDigest, VersionId)>,
     /// The bases that are named and that nobody registered.
     missing: Arc<BTreeSet<TreeDigest>>,
     /// The place of the last registration.
@@ -193,19 +194,19 @@ impl Closure {
                     (digest, Arc::new(explained))
                 })
                 .collect();
-            Arc::make_mut(&mut labels.0).extend(explained);
+            labels.0.extend(explained);
         }
         // Honest digests cannot lead back to themselves, so whoever wrote such a lineage gets the highest label.
         for (digest, inputs) in cycles {
             let explained = Explained::all(basis.top, &Reason::Cycle);
             let explained = explained.based_on(digest, labels.bases(&inputs));
-            Arc::make_mut(&mut labels.0).insert(digest, Arc::new(explained));
+            labels.0.insert(digest, Arc::new(explained));
         }
         let new_holders = graph.first_holder.iter();
         let new_holders =
             new_holders.map(|(file, first)| (*file, (first.digest, first.id.clone())));
-        let mut holders = Arc::clone(&self.holders);
-        Arc::make_mut(&mut holders).extend(new_holders);
+        let mut holders = self.holders.clone();
+        holders.extend(new_holders);
         let lineages = registrations
             .iter()
             .filter_map(|registration| registration.lineage);

@@ -1,10 +1,11 @@
 //! What a change of some files can have made wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::manifest::layout::Place;
 use crate::manifest::repository::RegisteredVersion;
 use crate::model::artifact::{ArtifactId, VersionId};
+use crate::model::shared_map::SharedMap;
 
 /// Whether the file at a place can change without everything being checked again. What governs can not: every other file is
 /// judged by it.
@@ -35,7 +36,7 @@ pub const fn can_change(place: &Place) -> bool {
 /// The versions that can be wrong after files at some places have changed: those of the files, those of the artifacts, and
 /// everything that comes of them. Other versions say nothing about these files.
 pub(super) fn affected(
-    versions: &BTreeMap<VersionId, RegisteredVersion>,
+    versions: &SharedMap<VersionId, RegisteredVersion>,
     changed: &BTreeSet<Place>,
 ) -> BTreeSet<VersionId> {
     let mut affected = BTreeSet::new();
@@ -77,7 +78,7 @@ pub(super) fn affected(
     let mut before = 0;
     while affected.len() > before {
         before = affected.len();
-        for (id, version) in versions {
+        for (id, version) in versions.iter() {
             let lineage = version.document.value.spec.lineage.iter();
             let mut bases = lineage.flat_map(|lineage| &lineage.bases);
             if bases.any(|base| affected.contains(&base.version)) {

@@ -23,6 +23,7 @@ use crate::model::artifact::{ArtifactId, VersionId};
 use crate::model::attestation::AttestationName;
 use crate::model::digest::Checksums;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, ProjectName, WorkspaceName};
+use crate::model::shared_map::SharedMap;
 
 /// A repository that may still lack files.
 #[derive(Default)]
@@ -37,7 +38,7 @@ pub(super) struct Draft {
     datasets: BTreeMap<DatasetName, Arc<Document<Dataset>>>,
     artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
     /// The versions that were put together before.
-    known: Arc<BTreeMap<VersionId, RegisteredVersion>>,
+    known: SharedMap<VersionId, RegisteredVersion>,
     versions: BTreeMap<VersionId, Arc<Document<ArtifactVersion>>>,
     checksums: BTreeMap<VersionId, Arc<Checksums>>,
     attestations: BTreeMap<VersionId, BTreeSet<AttestationName>>,
@@ -58,7 +59,7 @@ impl Draft {
             workspaces: repository.workspaces.clone(),
             datasets: repository.datasets.clone(),
             artifacts: repository.artifacts.clone(),
-            known: Arc::clone(&repository.versions),
+            known: repository.versions.clone(),
             versions: BTreeMap::new(),
             checksums: BTreeMap::new(),
             attestations: repository.attestations.clone(),
@@ -78,9 +79,7 @@ impl Draft {
                 self.artifacts.remove(id);
             }
             Place::Version(id) | Place::Checksums(id) | Place::VersionSignature(id) => {
-                if self.known.contains_key(id) {
-                    Arc::make_mut(&mut self.known).remove(id);
-                }
+                self.known.remove(id);
             }
             Place::Attestation(id, name) => {
                 if let Some(names) = self.attestations.get_mut(id) {
@@ -184,18 +183,13 @@ impl Draft {
     }
 
     pub(super) fn finish(mut self) -> Option<Repository> {
-        if !self.versions.is_empty() {
-            let versions = Arc::make_mut(&mut self.known);
-            for (id, document) in self.versions {
-                let checksums = self.checksums.remove(&id);
-                versions.insert(
-                    id,
-                    RegisteredVersion {
-                        document,
-                        checksums,
-                    },
-                );
-            }
+        for (id, document) in self.versions {
+            let checksums = self.checksums.remove(&id);
+            let version = RegisteredVersion {
+                document,
+                checksums,
+            };
+            self.known.insert(id, version);
         }
         Some(Repository {
             topology: self.topology?,

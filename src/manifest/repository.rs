@@ -28,6 +28,7 @@ use crate::model::attestation::AttestationName;
 use crate::model::digest::Checksums;
 use crate::model::environment::EnvironmentOrder;
 use crate::model::id::{DatasetName, EnvironmentName, FreezeName, ProjectName, WorkspaceName};
+use crate::model::shared_map::SharedMap;
 
 /// A promotion repository whose files are valid and agree with each other and with the topology's pattern.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +48,7 @@ pub struct Repository {
     /// The artifacts.
     pub artifacts: BTreeMap<ArtifactId, Arc<Document<Artifact>>>,
     /// The versions of the artifacts.
-    pub versions: Arc<BTreeMap<VersionId, RegisteredVersion>>,
+    pub versions: SharedMap<VersionId, RegisteredVersion>,
     /// The names of the attestations of each version that has some.
     pub attestations: BTreeMap<VersionId, BTreeSet<AttestationName>>,
     /// The releases.

@@ -18,6 +18,7 @@ pub mod platform;
 pub mod principal;
 pub mod promotion;
 pub mod secret;
+pub mod shared_map;
 pub mod snapshot;
 pub mod verdict;
 pub mod workspace;

@@ -13,6 +13,7 @@ use crate::model::event::{
 use crate::model::id::{AttemptId, EngineName, EnvironmentName};
 use crate::model::label::Label;
 use crate::model::promotion::{Direction, OutcomeKind, Promotion, PromotionId};
+use crate::model::shared_map::SharedMap;
 use crate::model::verdict::DecisionResult;
 use crate::model::workspace::Slot;
 use crate::plan::acts::Acts;
@@ -46,15 +47,15 @@ pub struct State {
     /// The adoptions, oldest first, with their indices.
     pub adoptions: Vec<(u64, Adoption)>,
     /// The registrations of each version, oldest first, with their indices.
-    pub registrations: Arc<BTreeMap<VersionId, Vec<Registered>>>,
+    pub registrations: SharedMap<VersionId, Vec<Registered>>,
     /// The versions that were registered with a digest: an index over `registrations`.
-    versions_of: Arc<BTreeMap<TreeDigest, BTreeSet<VersionId>>>,
+    versions_of: SharedMap<TreeDigest, BTreeSet<VersionId>>,
     /// The slots that anything was promoted to.
-    pub slots: Arc<BTreeMap<Slot, SlotState>>,
+    pub slots: SharedMap<Slot, SlotState>,
     /// The promotions that anything was recorded of.
-    pub promotions: Arc<BTreeMap<PromotionId, PromotionState>>,
+    pub promotions: SharedMap<PromotionId, PromotionState>,
     /// The statements that were taken or refused: statement and signature file, with the index of the entry.
-    pub statements: Arc<BTreeMap<(Sha256, Sha256), u64>>,
+    pub statements: SharedMap<(Sha256, Sha256), u64>,
     /// The digests that somebody marked bad, with the index of the receipt.
     pub marked_bad: BTreeMap<TreeDigest, Vec<(u64, Receipt)>>,
     /// What else people did.
@@ -162,7 +163,7 @@ impl State {
     #[must_use]
     pub fn knows_statement(&self, statement: Sha256) -> bool {
         let first = (statement, Sha256::from_bytes([0; 32]));
-        let next = self.statements.range(first..).next();
+        let next = self.statements.iter_from(&first).next();
         next.is_some_and(|((known, _), _)| *known == statement)
     }
 
@@ -227,9 +228,7 @@ impl State {
                 self.take_statement(index, *statement, *signature)
             }
             Event::Decided(judgement) => {
-                let promotion = Arc::make_mut(&mut self.promotions)
-                    .entry(judgement.promotion.id.clone())
-                    .or_default();
+                let promotion = self.promotions.or_default(&judgement.promotion.id);
                 promotion.judgement = Some((index, judgement.clone()));
                 Ok(())
             }
@@ -284,9 +283,7 @@ impl State {
         index: u64,
         registration: &Registration,
     ) -> Result<(), String> {
-        let known = Arc::make_mut(&mut self.registrations)
-            .entry(registration.version.clone())
-            .or_default();
+        let known = self.registrations.or_default(&registration.version);
         if known
             .iter()
             .any(|(_, before)| before.digest != registration.digest)
@@ -297,9 +294,8 @@ impl State {
             ));
         }
         known.push((index, Arc::new(registration.clone())));
-        Arc::make_mut(&mut self.versions_of)
-            .entry(registration.digest)
-            .or_default()
+        self.versions_of
+            .or_default(&registration.digest)
             .insert(registration.version.clone());
         Ok(())
     }
@@ -314,9 +310,7 @@ impl State {
         self.inbox = Some(receipt.inbox.clone());
         match &receipt.said {
             Said::Approval(approval) => {
-                let promotion = Arc::make_mut(&mut self.promotions)
-                    .entry(approval.binding.promotion.clone())
-                    .or_default();
+                let promotion = self.promotions.or_default(&approval.binding.promotion);
                 promotion.statements.push((time, receipt.clone()));
             }
             Said::MarkBad(mark) => {
@@ -336,7 +330,7 @@ impl State {
         statement: Sha256,
         signature: Sha256,
     ) -> Result<(), String> {
-        match Arc::make_mut(&mut self.statements).insert((statement, signature), index) {
+        match self.statements.insert((statement, signature), index) {
             None => Ok(()),
             Some(_) => Err("the statement is in the ledger already".to_owned()),
         }
@@ -354,9 +348,7 @@ impl State {
         if !allowed {
             return Err("no decision permits it".to_owned());
         }
-        let slot = Arc::make_mut(&mut self.slots)
-            .entry(intent.promotion.slot.clone())
-            .or_default();
+        let slot = self.slots.or_default(&intent.promotion.slot);
         if slot.live.is_some() {
             return Err(format!(
                 "another attempt is at work on `{}`",
@@ -367,9 +359,7 @@ impl State {
             return Err("it replaces something else than the slot holds".to_owned());
         }
         slot.live = Some(intent.promotion.id.clone());
-        let promotion = Arc::make_mut(&mut self.promotions)
-            .entry(intent.promotion.id.clone())
-            .or_default();
+        let promotion = self.promotions.or_default(&intent.promotion.id);
         if promotion.is_over() {
             return Err("the promotion is over".to_owned());
         }
@@ -389,7 +379,8 @@ impl State {
         promotion: &PromotionId,
         takeover: &Takeover<'_>,
     ) -> Result<(), String> {
-        let live = Arc::make_mut(&mut self.promotions)
+        let live = self
+            .promotions
             .get_mut(promotion)
             .and_then(|promotion| promotion.live.as_mut());
         let Some(live) = live.filter(|live| live.attempt == *takeover.superseded) else {
@@ -414,9 +405,7 @@ impl State {
         entry: &Entry,
         outcome: &Outcome,
     ) -> Result<(), String> {
-        let promotion = Arc::make_mut(&mut self.promotions)
-            .entry(outcome.promotion.id.clone())
-            .or_default();
+        let promotion = self.promotions.or_default(&outcome.promotion.id);
         let is_live = promotion.live.as_ref().is_some_and(|live| {
             live.attempt == outcome.attempt
                 && live.engine == entry.engine
@@ -431,9 +420,7 @@ impl State {
             .is_some_and(|(_, judgement)| !judgement.decision.overridden.is_empty());
         promotion.live = None;
         promotion.outcome = Some((index, entry.recorded_at, outcome.clone()));
-        let slot = Arc::make_mut(&mut self.slots)
-            .entry(outcome.promotion.slot.clone())
-            .or_default();
+        let slot = self.slots.or_default(&outcome.promotion.slot);
         slot.live = None;
         if outcome.outcome.is_terminal() {
             slot.last_outcome = Some(index);

@@ -59,6 +59,11 @@ impl Size {
     pub(crate) fn is_one(self) -> bool {
         self.files == 1
     }
+
+    /// How often each side runs. With many files some peers take minutes each time.
+    pub(crate) fn rounds(self) -> usize {
+        if self.is_one() { 3 } else { 1 }
+    }
 }
 
 impl std::fmt::Display for Size {

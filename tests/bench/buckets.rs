@@ -9,9 +9,6 @@ use crate::servers::buckets::{BUCKET, KEY_ID, SECRET_KEY, rclone, remote};
 use crate::servers::{Server, installed};
 use crate::table::{Goal, Table};
 
-/// Each round fills a folder of its own.
-const ROUNDS: usize = 3;
-
 pub(crate) fn run(table: &mut Table) {
     for size in sizes() {
         let carrier = Carrier::new();
@@ -28,7 +25,7 @@ pub(crate) fn run(table: &mut Table) {
             command.args(["--config", "/dev/null", "copy"]);
             process(command.arg(model.folder()).arg(to))
         };
-        let (ours, theirs) = by_turns(ROUNDS, ours, theirs);
+        let (ours, theirs) = by_turns(size.rounds(), ours, theirs);
         let what = format!("into S3, {size}, read back");
         table.add(
             &what,

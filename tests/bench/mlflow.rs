@@ -8,8 +8,6 @@ use crate::measure::by_turns;
 use crate::servers::{Release, Server, installed};
 use crate::table::{Goal, Table};
 
-/// The peer takes minutes for many files.
-const ROUNDS: usize = 3;
 /// Downloads a version from one server and registers it on the other. Prints the seconds that took, without the three
 /// seconds that the client needs to start.
 const CLIENT: &str = "
@@ -55,7 +53,7 @@ pub(crate) fn run(table: &mut Table) {
             carrier.copy(source.as_ref(), held, target.as_ref(), &record)
         };
         let theirs = |_| client(&from, &to, &name);
-        let (ours, theirs) = by_turns(ROUNDS, ours, theirs);
+        let (ours, theirs) = by_turns(size.rounds(), ours, theirs);
         let what = format!("MLflow to MLflow, {size}, read back");
         let goal = Goal::Faster(if size.is_one() { 2.0 } else { 10.0 });
         let beside = "its client, not read back";

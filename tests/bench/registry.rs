@@ -8,9 +8,6 @@ use crate::servers::Server;
 use crate::servers::registry::docker_registry;
 use crate::table::{Goal, Table};
 
-/// Each round fills a registry of its own.
-const ROUNDS: usize = 3;
-
 pub(crate) fn run(table: &mut Table) {
     for size in sizes() {
         let carrier = Carrier::new();
@@ -35,7 +32,7 @@ pub(crate) fn run(table: &mut Table) {
             others.push(to);
             time
         };
-        let (ours, theirs) = by_turns(ROUNDS, ours, theirs);
+        let (ours, theirs) = by_turns(size.rounds(), ours, theirs);
         let what = format!("registry to registry, {size}, read back");
         let beside = "skopeo copy --preserve-digests";
         table.add(

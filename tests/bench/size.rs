@@ -56,6 +56,7 @@ pub(crate) fn run(table: &mut Table) {
     // A process that begins reads back what was kept of all versions; an engine that goes on reads what changed.
     let mut engine = engine(&organisation);
     look(&mut engine);
+    engine.read_history_ahead();
     let limit = Duration::from_millis(300);
     let changed = [
         ("nothing", Vec::new()),

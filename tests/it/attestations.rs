@@ -78,7 +78,7 @@ fn the_attestation_of_the_corpus_is_good_for_its_version_and_no_other() {
     let repository = repository.unwrap();
     let attesters = Attesters::of(&repository.trust_root.value.spec);
     let judge = |id: &str| {
-        let version = &repository.versions[&id.parse().unwrap()];
+        let version = repository.versions.get(&id.parse().unwrap()).unwrap();
         let digest = version.document.value.spec.digest;
         attesters.judge(bytes, digest, version.files())
     };

@@ -111,7 +111,7 @@ impl<'a> Facts<'a> {
 
     /// The versions to look at, by name.
     fn versions(&self) -> impl Iterator<Item = (&'a VersionId, &'a RegisteredVersion)> {
-        let versions = &*self.repository.versions;
+        let versions = &self.repository.versions;
         let all = self.only.is_none().then(|| versions.iter());
         let some = self.only.into_iter().flatten();
         let some = some.filter_map(|id| versions.get_key_value(id));
