@@ -133,7 +133,9 @@ pub(crate) fn stream_from(file: File, first: Bytes) -> ByteStream {
 
 /// The next piece; shorter than [`CHUNK_BYTES`] at the end of the file.
 pub(crate) fn read_chunk(file: &File) -> io::Result<Bytes> {
-    let mut chunk = Vec::with_capacity(usize::try_from(CHUNK_BYTES).unwrap_or(0));
+    // A short file takes no more memory than it has bytes. One more shows that it ends.
+    let length = file.metadata()?.len().saturating_add(1).min(CHUNK_BYTES);
+    let mut chunk = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(CHUNK_BYTES).read_to_end(&mut chunk)?;
     Ok(Bytes::from(chunk))
 }
@@ -161,5 +163,15 @@ mod tests {
             let pieces: Vec<Bytes> = stream.try_collect().await.unwrap();
             assert!(pieces.concat() == bytes, "{length}");
         }
+    }
+
+    #[test]
+    fn a_short_file_takes_no_more_memory_than_it_has_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        durable::write_atomic(&directory.path().join("file"), &[7; 1_000]).unwrap();
+        let root = beneath::open_directory(directory.path()).unwrap();
+        let file = beneath::open_file_beneath(root.as_fd(), "file").unwrap();
+        let chunk = Vec::from(read_chunk(&file).unwrap());
+        assert_eq!((chunk.len(), chunk.capacity()), (1_000, 1_001));
     }
 }

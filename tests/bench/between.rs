@@ -21,7 +21,7 @@ use promote::model::workspace::WorkspaceFacts;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::measure::{folder, time, write_file};
+use crate::measure::{folder, settle, time, write_file};
 use crate::table::{Amount, Goal, Table};
 
 /// The bytes of a mebibyte.
@@ -198,6 +198,21 @@ impl Carrier {
         })
     }
 
+    /// The time in which the provider of both copies a version by itself.
+    pub(crate) fn copy_natively(
+        &self,
+        source: &dyn Adapter,
+        target: &dyn Adapter,
+        record: &Record,
+    ) -> Duration {
+        let place = source.native(&record.version).unwrap();
+        let permit = leave(target, record);
+        self.measured(|| {
+            let copied = target.copy(&permit, record, &place);
+            assert_eq!(self.runtime.block_on(copied).unwrap(), Written::Created);
+        })
+    }
+
     /// Adds a line with the most memory that this took since the last such line.
     pub(crate) fn add_memory(&self, table: &mut Table, what: &str) {
         let bytes =
@@ -219,6 +234,7 @@ impl Carrier {
     }
 
     fn measured(&self, work: impl FnOnce()) -> Duration {
+        settle();
         // Writing 5 sets the peak to what is held now (proc_pid_clear_refs(5)).
         std::fs::write("/proc/self/clear_refs", "5").unwrap();
         let taken = time(work);

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::between::{Carrier, Model, open, sizes};
-use crate::measure::{by_turns, process};
+use crate::measure::{by_turns, process, settle};
 use crate::servers::buckets::{BUCKET, KEY_ID, SECRET_KEY, rclone, remote};
 use crate::servers::{Server, installed};
 use crate::table::{Goal, Table};
@@ -23,6 +23,7 @@ pub(crate) fn run(table: &mut Table) {
             let to = format!("{}/theirs/{round}", remote(&server));
             let mut command = Command::new(installed("tools/bin/rclone"));
             command.args(["--config", "/dev/null", "copy"]);
+            settle();
             process(command.arg(model.folder()).arg(to))
         };
         let (ours, theirs) = by_turns(size.rounds(), ours, theirs);

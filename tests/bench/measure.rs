@@ -25,6 +25,11 @@ pub(crate) fn time<T>(work: impl FnOnce() -> T) -> Duration {
     time
 }
 
+/// Lets the disk finish what was written before, so that nobody pays for what others wrote.
+pub(crate) fn settle() {
+    assert!(Command::new("sync").status().unwrap().success());
+}
+
 /// The middle one of some times.
 pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
@@ -49,6 +54,22 @@ pub(crate) fn by_turns(
 pub(crate) fn process(command: &mut Command) -> Duration {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     time(|| assert!(command.status().unwrap().success(), "{command:?}"))
+}
+
+/// The time of a whole process that has to succeed; `limit` when it has not ended by then and was stopped.
+pub(crate) fn process_within(limit: Duration, command: &Command) -> Duration {
+    let mut bounded = Command::new("timeout");
+    bounded.arg(limit.as_secs().to_string());
+    bounded.arg(command.get_program()).args(command.get_args());
+    bounded.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut code = None;
+    let taken = time(|| code = bounded.status().unwrap().code());
+    match code {
+        Some(0) => taken,
+        // What `timeout` says when it had to stop it.
+        Some(124) => limit,
+        _ => panic!("{command:?}"),
+    }
 }
 
 /// A file that no file system and no processor finds a shortcut for; others for other seeds.

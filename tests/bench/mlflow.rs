@@ -3,8 +3,11 @@
 use std::process::Command;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
+use tokio::runtime::Runtime;
+
 use crate::between::{Carrier, Model, open, sizes};
-use crate::measure::by_turns;
+use crate::measure::{by_turns, settle, time};
 use crate::servers::{Release, Server, installed};
 use crate::table::{Goal, Table};
 
@@ -36,6 +39,8 @@ print(time.perf_counter() - start)
 
 /// How many processes of each server work: one for each core of a small machine. MLflow itself starts four.
 const WORKERS: usize = 2;
+/// How many files travel at once where nothing else is done.
+const FILES_AT_ONCE: usize = 16;
 
 pub(crate) fn run(table: &mut Table) {
     let from = Server::mlflow_of(Release::Three, WORKERS);
@@ -57,9 +62,38 @@ pub(crate) fn run(table: &mut Table) {
         let what = format!("MLflow to MLflow, {size}, read back");
         let goal = Goal::Faster(if size.is_one() { 2.0 } else { 10.0 });
         let beside = "its client, not read back";
-        table.add(&what, ours + carrier.clear(), beside, theirs, goal);
+        let ours = ours + carrier.clear();
+        table.add(&what, ours, beside, theirs, goal);
         carrier.add_memory(table, &what);
+        let limit = alone(&to, &model);
+        let beside = "a server alone: one PUT and two GETs a file";
+        table.add(&what, ours, beside, limit, Goal::None);
     }
+}
+
+/// The time that a server needs by itself for what a copy that reads back asks of two: to give each file, to take it, and to
+/// give it again. The servers share the processors, so two of them are no faster.
+fn alone(server: &Server, model: &Model) -> Duration {
+    let root = format!("{}/api/2.0/mlflow-artifacts/artifacts/limit", server.url());
+    let client = &reqwest::Client::new();
+    let files = model.record.files.records().iter().map(|file| {
+        let url = format!("{root}/{}", file.path);
+        let path = model.folder().join(file.path.as_str());
+        async move {
+            let bytes = std::fs::read(path).unwrap();
+            let put = client.put(&url).body(bytes).send().await;
+            assert!(put.unwrap().status().is_success());
+            for _ in 0..2 {
+                let mut got = client.get(&url).send().await.unwrap();
+                assert!(got.status().is_success());
+                while got.chunk().await.unwrap().is_some() {}
+            }
+        }
+    });
+    let work = stream::iter(files).buffer_unordered(FILES_AT_ONCE);
+    let work = work.collect::<Vec<()>>();
+    settle();
+    time(|| Runtime::new().unwrap().block_on(work))
 }
 
 fn spec(server: &Server) -> serde_json::Value {
@@ -68,6 +102,7 @@ fn spec(server: &Server) -> serde_json::Value {
 
 /// The time that the client itself says.
 fn client(from: &Server, to: &Server, name: &str) -> Duration {
+    settle();
     let output = Command::new(installed("mlflow3/bin/python"))
         .args(["-c", CLIENT, &from.url(), &to.url(), name, "1"])
         .env("MLFLOW_DISABLE_TELEMETRY", "true")
