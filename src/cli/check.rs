@@ -73,7 +73,13 @@ pub(crate) async fn run(terminal: &Terminal, context: &Context, args: &Args) -> 
             }
             match render_summary(&report.diagnostics) {
                 Some(summary) => page.line(summary),
-                None => page.mark(Tone::Good, "valid:", format!("{} files", report.files)),
+                None if report.is_valid => {
+                    page.mark(Tone::Good, "valid:", format!("{} files", report.files));
+                }
+                None => page.line(format!(
+                    "nothing is wrong with the {} files here; what is committed is not in force",
+                    report.files
+                )),
             }
             format!(
                 "{}{}",

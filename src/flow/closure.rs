@@ -116,6 +116,12 @@ pub struct Basis<'a> {
     pub common_files: &'a BTreeSet<Sha256>,
 }
 
+/// Whether that a version has a file says nothing of where its data came from: it is declared to be common, or it is empty.
+#[must_use]
+pub fn proves_nothing(file: &Sha256, is_common: impl FnOnce(&Sha256) -> bool) -> bool {
+    *file == Sha256::of(b"") || is_common(file)
+}
+
 /// The label of every registered digest. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels(SharedMap<TreeDigest, Arc<Explained>>);
@@ -300,7 +306,8 @@ impl<'a> Graph<'a> {
                 .or_default()
                 .push(registration);
             for file in &registration.files {
-                if !basis.common_files.contains(file) && !before.holders.contains_key(file) {
+                let is_common = |file: &Sha256| basis.common_files.contains(file);
+                if !proves_nothing(file, is_common) && !before.holders.contains_key(file) {
                     first_holder.entry(*file).or_insert(First {
                         digest: registration.digest,
                         id: registration.id,
@@ -662,6 +669,42 @@ mod tests {
             (2, &[0, 2], &["sample"], &[]),
         ]);
         assert_eq!(computed[&2], label(&["internal"]));
+    }
+
+    #[test]
+    fn an_empty_file_proves_nothing_and_one_of_a_single_byte_does() {
+        let computed = |bytes: &[u8]| {
+            let datasets = |name: &str| Lineage {
+                datasets: vec![name.parse().unwrap()],
+                ..Lineage::default()
+            };
+            let lineages = [datasets("field"), datasets("sample")];
+            let ids = [id(1), id(2)];
+            let clearance = Clearance::new(label(&["internal"]).tags().iter().cloned()).unwrap();
+            let registration = |index: usize| Registration {
+                id: &ids[index],
+                digest: digest(u8::try_from(index).unwrap()),
+                files: vec![Sha256::of(bytes)],
+                lineage: Some(&lineages[index]),
+                snapshots: Vec::new(),
+                is_signed: true,
+                clearance: Some(&clearance),
+                recorded: None,
+                order: index as u64,
+            };
+            let basis = Basis {
+                datasets: &BTreeMap::from([
+                    ("field".parse().unwrap(), label(&["production"])),
+                    ("sample".parse().unwrap(), label(&["internal"])),
+                ]),
+                top: &label(&["internal", "production"]),
+                common_files: &BTreeSet::new(),
+            };
+            let labels = Labels::compute(basis, &[registration(0), registration(1)]);
+            labels.get(digest(1)).unwrap().label.clone()
+        };
+        assert_eq!(computed(b""), label(&["internal"]));
+        assert_eq!(computed(b"\n"), label(&["internal", "production"]));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::engine::evidence::Judged;
 use crate::engine::reconcile::RunReport;
 use crate::engine::world::World;
 use crate::error::{Failure, FailureKind, Result};
-use crate::manifest::layout::path_of_release;
+use crate::manifest::layout::{TRUST_ROOT_PATH, path_of_release};
 use crate::model::artifact::VersionId;
 use crate::model::digest::Sha256;
-use crate::model::id::EnvironmentName;
+use crate::model::id::{EnvironmentName, GroupName};
 use crate::model::label::Tag;
 use crate::model::promotion::Promotion;
 use crate::model::verdict::Decision;
@@ -189,6 +189,15 @@ pub fn find_version<'w>(
 
 fn is_about(problem: &Diagnostic, version: &VersionId) -> bool {
     problem.loc.file.path == crate::manifest::layout::path_of_version(version)
+}
+
+/// A failure for a group that there is not, with how there would be one.
+#[must_use]
+pub fn unknown_group<'a>(group: &GroupName, known: impl Iterator<Item = &'a GroupName>) -> Failure {
+    let names: Vec<&str> = known.map(GroupName::as_str).collect();
+    unknown("group", group.as_str(), &names).hint(format!(
+        "a new group is a line `{group}: []` under `groups` in {TRUST_ROOT_PATH}, signed with `promote trust sign`"
+    ))
 }
 
 /// A failure for a name that there is not, with the nearest that there is.

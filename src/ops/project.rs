@@ -14,7 +14,7 @@ use crate::manifest::repository::Repository;
 use crate::manifest::workspace::Workspace;
 use crate::manifest::{API_VERSION, Metadata};
 use crate::model::id::{GroupName, ProjectName, WorkspaceName};
-use crate::ops::plan::unknown;
+use crate::ops::plan::{unknown, unknown_group};
 
 /// A project that is to be added.
 #[derive(Debug, Clone)]
@@ -92,8 +92,7 @@ pub fn add_project(context: &Context, request: &ProjectRequest) -> Result<Projec
 fn check(manifests: &Repository, request: &ProjectRequest) -> Result<()> {
     let groups = &manifests.trust_root.value.spec.groups;
     if !groups.contains_key(&request.owner) {
-        let names: Vec<&str> = groups.keys().map(GroupName::as_str).collect();
-        return Err(unknown("group", request.owner.as_str(), &names));
+        return Err(unknown_group(&request.owner, groups.keys()));
     }
     if let Some(like) = request
         .like

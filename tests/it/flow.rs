@@ -55,19 +55,16 @@ fn content(organisation: &Organisation, workspace: &str) -> BTreeMap<PathBuf, Ve
 
 /// A registration in dev that must be refused: nothing is written, nothing is committed, nothing of prod is named.
 #[track_caller]
-fn refused_in_dev(organisation: &Organisation, arguments: &[String], help: &str) {
+fn refused_in_dev(organisation: &Organisation, arguments: &[String], help: &[&str]) {
     let (before, head) = (
         content(organisation, "dev"),
         organisation.git("dana", &["rev-parse", "main"]),
     );
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let answer = organisation.as_person("dana", &arguments).expect_code(3);
-    assert_eq!(
-        answer.stderr.lines().collect::<Vec<_>>(),
-        [&format!("error: {DENIED}"), help],
-        "{}",
-        answer.all()
-    );
+    let error = format!("error: {DENIED}");
+    let expected: Vec<&str> = [error.as_str()].iter().chain(help).copied().collect();
+    assert_eq!(answer.stderr.lines().collect::<Vec<_>>(), expected);
     assert_eq!(answer.stdout, "");
     names_nothing_of_prod(&answer);
     assert_eq!(content(organisation, "dev"), before);
@@ -101,7 +98,7 @@ fn production_bytes_stay_out_of_dev_under_every_name() {
         refused_in_dev(
             &organisation,
             &arguments("wildlife/harmless", &field, &["penguins-sample"]),
-            TRAIN_THERE,
+            &[TRAIN_THERE],
         );
         organisation.apply().expect_code(0);
     }
@@ -118,9 +115,14 @@ fn production_bytes_stay_out_of_dev_under_every_name() {
     refused_in_dev(
         &organisation,
         &arguments("wildlife/mixed", &mixed, &["penguins-sample"]),
-        TRAIN_THERE,
+        &[
+            TRAIN_THERE,
+            "help: seen before: `weights/old/backup.bin`; what tells nothing of the data, such as a licence, can be listed by its SHA-256 under `commonFiles` in promote.yaml",
+        ],
     );
 
+    // What is empty says nothing of where it came from, wherever else there is such a file.
+    std::fs::write(mixed.join("weights/__init__.py"), "").unwrap();
     // The same without the file is nobody's.
     std::fs::remove_file(mixed.join("weights/old/backup.bin")).unwrap();
     let clean = arguments("wildlife/mixed", &mixed, &["penguins-sample"]);
@@ -156,12 +158,12 @@ fn a_lineage_carries_the_label_of_every_parent() {
     refused_in_dev(
         &organisation,
         &arguments("wildlife/tuned", &new, &[&clean, &dirty]),
-        TRAIN_THERE,
+        &[TRAIN_THERE],
     );
     refused_in_dev(
         &organisation,
         &arguments("wildlife/tuned", &new, &["penguins-sample", &dirty]),
-        TRAIN_THERE,
+        &[TRAIN_THERE],
     );
     refused_in_dev(
         &organisation,
@@ -170,18 +172,7 @@ fn a_lineage_carries_the_label_of_every_parent() {
             &new,
             &["penguins-sample", "penguins-field"],
         ),
-        TRAIN_THERE,
-    );
-
-    // A base that nobody registered may be anything.
-    let unknown = format!(
-        "wildlife/model/penguin-species@1.0.0=dirhash1:{}",
-        "e".repeat(64)
-    );
-    refused_in_dev(
-        &organisation,
-        &arguments("wildlife/tuned", &new, &["penguins-sample", &unknown]),
-        SAY_INPUTS,
+        &[TRAIN_THERE],
     );
 
     let tuned = arguments("wildlife/tuned", &new, &[&clean, "penguins-sample"]);
@@ -201,6 +192,49 @@ fn a_lineage_carries_the_label_of_every_parent() {
         "{}",
         answer.all()
     );
+}
+
+#[test]
+fn a_base_that_is_not_registered_so_is_refused() {
+    let organisation = with_field_model();
+    let new = organisation.path("new");
+    std::fs::create_dir(&new).unwrap();
+    std::fs::write(new.join("MODEL_CARD.md"), "# Fine-tuned\n").unwrap();
+    let registered = digest(&organisation, &Organisation::model("penguin-species/1.0.0"));
+    // A base that nobody registered so would be wrong in everybody's `check`.
+    let other = format!("dirhash1:{}", "e".repeat(64));
+    for (version, message, help) in [
+        (
+            "wildlife/model/penguin-species@1.0.0",
+            "is registered with another digest",
+            format!(
+                "if it is what this was made from: `--input wildlife/model/penguin-species@1.0.0={registered}`"
+            ),
+        ),
+        (
+            "wildlife/model/penguin-species@7.7.7",
+            "is not registered",
+            "register what this was made from first".to_owned(),
+        ),
+    ] {
+        let wrong = format!("{version}={other}");
+        let wrong = arguments("wildlife/tuned", &new, &["penguins-sample", &wrong]);
+        let before = (
+            content(&organisation, "dev"),
+            organisation.git("dana", &["rev-parse", "main"]),
+        );
+        let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
+        let answer = organisation.as_person("dana", &wrong).expect_code(1);
+        assert_eq!(
+            answer.stderr,
+            format!("error: `{version}` {message}\nhelp: {help}\n")
+        );
+        let after = (
+            content(&organisation, "dev"),
+            organisation.git("dana", &["rev-parse", "main"]),
+        );
+        assert_eq!(after, before, "nothing is written");
+    }
 }
 
 /// The path of a version's manifest in the repository.
@@ -428,7 +462,7 @@ fn labels_only_grow() {
     refused_in_dev(
         &organisation,
         &arguments("wildlife/harmless", &field, &["penguins-sample"]),
-        TRAIN_THERE,
+        &[TRAIN_THERE],
     );
     organisation
         .as_person("ada", &["trust", "sign", "--commit"])
@@ -437,7 +471,7 @@ fn labels_only_grow() {
     refused_in_dev(
         &organisation,
         &arguments("wildlife/harmless", &field, &["penguins-sample"]),
-        TRAIN_THERE,
+        &[TRAIN_THERE],
     );
 
     // A lineage that is edited in Git afterwards: the label of the first one stays.
@@ -452,7 +486,7 @@ fn labels_only_grow() {
     refused_in_dev(
         &organisation,
         &arguments("wildlife/harmless", &field, &["penguins-sample"]),
-        SAY_INPUTS,
+        &[SAY_INPUTS],
     );
 }
 

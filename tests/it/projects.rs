@@ -79,7 +79,7 @@ fn what_is_wrong_with_a_new_project_is_told() {
         (
             "cats --owner nobody --cost-center x",
             1,
-            "there is no group `nobody`",
+            "a new group is a line `nobody: []` under `groups` in trust/root.yaml",
         ),
         (
             "cats --owner risk --cost-center x --like dogs",

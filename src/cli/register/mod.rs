@@ -64,7 +64,7 @@ pub(crate) struct Args {
     from: Option<PathBuf>,
 
     /// Azure ML's YAML of a model, component, pipeline or environment: name, version, kind, path, description and tags are
-    /// taken from it, unless they are given
+    /// taken from it, unless they are given. Of a model the bytes are at its path, of all others in the folder of the file
     #[arg(long, value_name = "FILE")]
     from_azure_ml: Option<PathBuf>,
 

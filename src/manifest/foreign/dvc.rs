@@ -31,6 +31,7 @@ struct Item<'a> {
 }
 
 struct Stage<'a> {
+    node: &'a Node,
     deps: Vec<Item<'a>>,
     outs: Vec<Item<'a>>,
 }
@@ -93,6 +94,7 @@ fn read_stage<'a>(reader: &mut Reader<'a>, stage: &'a Node) -> Stage<'a> {
         items.filter_map(|item| read_item(reader, item)).collect()
     };
     Stage {
+        node: stage,
         deps: side("deps"),
         outs: side("outs"),
     }
@@ -142,6 +144,13 @@ fn wanted_stages(reader: &mut Reader<'_>, stages: &[Stage<'_>]) -> BTreeSet<usiz
         }
     }
     if waiting.is_empty() {
+        // Then it cannot be told from one that was cut off between two of its inputs.
+        for stage in stages.iter().filter(|stage| stage.outs.is_empty()) {
+            let message = format!(
+                "no stage writes `{subject}`, and this one names nothing that it wrote: the file may be cut short"
+            );
+            reader.problem("no-outputs", stage.node, message);
+        }
         let message =
             format!("no stage writes `{subject}`, so all stages count and no digest is compared");
         let loc = reader.loc(reader.root);

@@ -93,14 +93,17 @@ pub fn read(
     Ok((format, reader.end()?))
 }
 
+/// That a file is longer than [`MAX_BYTES`].
+#[must_use]
+pub fn too_large(path: &str) -> Diagnostic {
+    let message = format!("a file of lineage has at most {MAX_BYTES} bytes, and this has more");
+    let problem = Diagnostic::error("too-large", whole_file(path), message);
+    problem.hint("say what it tells with `--input`")
+}
+
 fn text_of(path: &str, bytes: &[u8]) -> Result<Arc<SourceFile>, Vec<Diagnostic>> {
     if bytes.len() > MAX_BYTES {
-        let message = format!(
-            "the file has {} bytes, and one of lineage has at most {MAX_BYTES}",
-            bytes.len()
-        );
-        let problem = Diagnostic::error("too-large", whole_file(path), message);
-        return Err(vec![problem.hint("say what it tells with `--input`")]);
+        return Err(vec![too_large(path)]);
     }
     if !hugging_face::is_card(path) {
         return source_file(path, bytes);

@@ -8,6 +8,7 @@ use semver::Version;
 use crate::context::Context;
 use crate::diagnostic::Diagnostic;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
+use crate::fs::durable;
 use crate::manifest::foreign::told::{Described, Placed};
 use crate::manifest::foreign::{self, find_format};
 use crate::model::artifact::{ArtifactId, ArtifactKind, VersionId};
@@ -160,6 +161,11 @@ fn project(context: &Context, described: &Described, name: &ArtifactName) -> Res
     }
 }
 
+/// Whether a part is not in the folder of the file that names it.
+fn is_absent(folder: &Path, part: &Placed<String>) -> bool {
+    !durable::exists(&folder.join(&part.value))
+}
+
 /// Where the bytes are: of a model its `path`, of everything else the folder of the file.
 fn bytes_at(file: &Path, described: &Described) -> Result<PathBuf> {
     let folder = parent_of(file);
@@ -188,7 +194,14 @@ fn bytes_at(file: &Path, described: &Described) -> Result<PathBuf> {
                     let hint = "name a folder that holds all parts with `--from PATH`";
                     Err(at(file, part, message, hint))
                 }
-                None => Ok(folder.to_owned()),
+                None => match described.parts.iter().find(|part| is_absent(folder, part)) {
+                    Some(part) => {
+                        let message = format!("`{}` is not there", part.value);
+                        let hint = "put it beside the file, or name a folder that holds all parts with `--from PATH`";
+                        Err(at(file, part, message, hint))
+                    }
+                    None => Ok(folder.to_owned()),
+                },
             }
         }
     }

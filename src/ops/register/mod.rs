@@ -30,7 +30,7 @@ use crate::model::attestation::AttestationName;
 use crate::model::digest::{FileList, TreeDigest, TreePath};
 use crate::model::id::{GroupName, MetricName, WorkspaceName};
 use crate::model::label::Label;
-use crate::model::lineage::Lineage;
+use crate::model::lineage::{Base, Lineage};
 use crate::model::snapshot::SnapshotId;
 use crate::ops::attach::{self, Attached, Attachments};
 use crate::ops::commit::{Committed, NewFiles, commit};
@@ -138,6 +138,9 @@ async fn register_files(context: &Context, request: &RegisterRequest) -> Result<
     let attached = attach::prepare(context, &world, version, &files, attachments)?;
     let person = Person::of(context, &world.people)?;
     let completed = told::complete(&world, request, &told, &files)?;
+    if request.carried.is_none() {
+        check_bases(&world, completed.lineage.as_ref())?;
+    }
     let spec = spec(request, completed.lineage, &files);
     let explained = preview(engine.book()?, &world, &request.version, &spec, &files)?;
     if let Some(carried) = &request.carried {
@@ -149,7 +152,7 @@ async fn register_files(context: &Context, request: &RegisterRequest) -> Result<
     let nothing = Lowered::nothing();
     let label = &explained.label;
     let permit = permit(files.digest(), label, &nothing, &Origin::Producer, target)
-        .map_err(|denial| denied(&denial, &explained))?;
+        .map_err(|denial| denied(&denial, &explained, &files))?;
     let adapter = engine.adapter(&world, &request.workspace)?;
     let record = Record {
         version: request.version.clone(),
@@ -274,6 +277,30 @@ fn check_names(world: &World, request: &RegisterRequest) -> Result<()> {
             ),
         );
         return Err(failure.hint("add `--owner GROUP --purpose TEXT`, or write its manifest first"));
+    }
+    Ok(())
+}
+
+/// Checks that the versions that it is made from are registered, with the digests that are said of them.
+fn check_bases(world: &World, lineage: Option<&Lineage>) -> Result<()> {
+    for Base { version, digest } in lineage.iter().flat_map(|lineage| &lineage.bases) {
+        let in_git = world.manifests.versions.get(version);
+        let in_git = in_git.map(|known| known.document.value.spec.digest);
+        let in_ledger = world.state().registrations.get(version);
+        let in_ledger = in_ledger.and_then(|all| all.first());
+        let known = in_git.or(in_ledger.map(|(_, registered)| registered.digest));
+        let (message, hint) = match known {
+            Some(known) if known == *digest => continue,
+            Some(known) => (
+                format!("`{version}` is registered with another digest"),
+                format!("if it is what this was made from: `--input {version}={known}`"),
+            ),
+            None => (
+                format!("`{version}` is not registered"),
+                "register what this was made from first".to_owned(),
+            ),
+        };
+        return Err(Failure::new(FailureKind::Invalid, message).hint(hint));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::engine::people::People;
 use crate::error::{Failure, FailureKind, OrFail as _, Result};
 use crate::manifest::trust_root::{PrincipalSpec, TrustRootSpec};
 use crate::model::id::{GroupName, PrincipalName};
+use crate::ops::plan::unknown_group;
 use crate::ops::trust::files::{read_root, work_tree, write_root};
 
 /// A principal to add, or a key to add to one.
@@ -55,8 +56,7 @@ pub fn add_key(context: &Context, new: &NewKey) -> Result<Vec<String>> {
     add_principal(&mut root.spec, new, &key);
     for group in new.groups.iter().chain(&new.leave) {
         if !root.spec.groups.contains_key(group) {
-            let names: Vec<&str> = root.spec.groups.keys().map(GroupName::as_str).collect();
-            return Err(crate::ops::plan::unknown("group", group.as_str(), &names));
+            return Err(unknown_group(group, root.spec.groups.keys()));
         }
     }
     for (name, group) in &mut root.spec.groups {

@@ -137,6 +137,10 @@ fn azure_ml_yaml_that_leaves_something_out_says_what_to_write() {
             "environment.schema.json\nname: a\nversion: 1\ntags: {project: p}\nconda_file: ../conda.yml\n",
             "error[cannot-be-used]: `../conda.yml` is outside of the folder of the file\n --> a.yml:5:13\n",
         ),
+        (
+            "environment.schema.json\nname: a\nversion: 1\ntags: {project: p}\nconda_file: absent.yml\n",
+            "error[cannot-be-used]: `absent.yml` is not there\n --> a.yml:5:13\n",
+        ),
     ] {
         let path = file(&organisation, "a.yml", &format!("{head}{text}"));
         let call = ["register", "--from-azure-ml", &path, "--workspace", "dev"];

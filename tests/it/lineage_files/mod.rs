@@ -253,7 +253,7 @@ fn bad_files_of_lineage_are_refused_word_for_word() {
         (
             "dvc.lock",
             large,
-            "error: `dvc.lock` cannot be read\n  because: it is larger than 1048576 bytes\n",
+            "error[too-large]: a file of lineage has at most 1048576 bytes, and this has more\n--> dvc.lock\n",
         ),
         (
             "what.yaml",

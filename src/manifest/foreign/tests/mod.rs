@@ -175,6 +175,19 @@ fn what_a_stage_read_otherwise_than_it_was_written_is_an_input() {
 }
 
 #[test]
+fn a_lock_that_was_cut_off_between_two_inputs_is_not_believed() {
+    let whole = "schema: '2.0'\nstages:\n  a:\n    deps:\n    - path: data/sample\n    - path: data/field\n    outs:\n    - path: model\n";
+    let (cut, _) = whole.split_once("    - path: data/field").unwrap();
+    assert_eq!(
+        told("dvc.lock", cut, Some("model")),
+        [
+            "4:5 no-outputs: no stage writes `model`, and this one names nothing that it wrote: the file may be cut short"
+        ]
+    );
+    assert_eq!(told("dvc.lock", cut, None), ["dvc", "5: data data/sample"]);
+}
+
+#[test]
 fn a_lock_that_is_wrong_is_refused() {
     for (text, expected) in [
         (
@@ -227,7 +240,7 @@ fn files_are_bounded_in_bytes_depth_and_nodes() {
     let large = format!("schema: '2.0'\n# {}", "x".repeat(MAX_BYTES));
     assert_eq!(
         told("dvc.lock", &large, None),
-        ["1:1 too-large: the file has 1048592 bytes, and one of lineage has at most 1048576"]
+        ["1:1 too-large: a file of lineage has at most 1048576 bytes, and this has more"]
     );
     let deep = format!("stages: {}", "[".repeat(1000));
     assert_eq!(

@@ -18,7 +18,7 @@ use crate::error::{Failure, FailureKind, Result};
 use crate::fs::durable;
 use crate::manifest::address::Address;
 use crate::manifest::foreign::told::Told;
-use crate::manifest::foreign::{self, Format, MAX_BYTES};
+use crate::manifest::foreign::{self, Format, MAX_BYTES, too_large};
 use crate::model::digest::{FileList, Sha256};
 use crate::model::id::DatasetName;
 use crate::model::lineage::{CodeCommit, Lineage};
@@ -101,6 +101,9 @@ fn read_one(path: &Path, format: Option<&'static Format>, from: &Path) -> Result
 /// The bytes of a file of another tool.
 pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     durable::read_bounded(path, MAX_BYTES).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::FileTooLarge {
+            return Failure::diagnostics(vec![too_large(&path.display().to_string())]);
+        }
         let failure = Failure::of(FailureKind::Invalid, &error);
         failure.during(format!("`{}` cannot be read", path.display()))
     })
