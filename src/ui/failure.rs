@@ -15,6 +15,8 @@ struct FailureJson<'a> {
     message: &'a str,
     causes: &'a [String],
     hints: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnostics: Option<serde_json::Value>,
 }
 
 /// The failure as text for standard error.
@@ -54,6 +56,8 @@ pub fn render_json(failure: &Failure) -> String {
         message: &failure.message,
         causes: &failure.causes,
         hints: &failure.hints,
+        diagnostics: (!failure.diagnostics.is_empty())
+            .then(|| crate::ui::diagnostics::render_json(&failure.diagnostics)),
     };
     serde_json::to_string_pretty(&json).unwrap_or_default()
 }

@@ -237,6 +237,30 @@ fn a_base_that_is_not_registered_so_is_refused() {
     }
 }
 
+#[test]
+fn a_base_whose_manifest_was_removed_is_refused_though_the_ledger_knows_it() {
+    let organisation = with_field_model();
+    organisation.apply().expect_code(0);
+    let path = manifest("penguin-species", "1.0.0");
+    std::fs::remove_file(organisation.repository().join(&path)).unwrap();
+    organisation.commit_all("dana", "remove");
+    let model = Organisation::model("penguin-species/1.0.0");
+    let version = "wildlife/model/penguin-species@1.0.0";
+    let base = format!("{version}={}", digest(&organisation, &model));
+    let new = organisation.path("new");
+    std::fs::create_dir(&new).unwrap();
+    std::fs::write(new.join("MODEL_CARD.md"), "# Fine-tuned\n").unwrap();
+    let arguments = arguments("wildlife/tuned", &new, &["penguins-sample", &base]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let answer = organisation.as_person("dana", &arguments).expect_code(1);
+    assert_eq!(
+        answer.stderr,
+        format!(
+            "error: `{version}` was registered, and its manifest does not count any more\nhelp: put `{path}` back as it was\n"
+        )
+    );
+}
+
 /// The path of a version's manifest in the repository.
 fn manifest(name: &str, version: &str) -> String {
     format!("models/wildlife/{name}/{version}.yaml")

@@ -121,7 +121,9 @@ fn walk<'a>(reader: &mut Reader<'a>, node: &'a Node) {
     }
     for (key, value) in entries(Some(node)) {
         match key.scalar_text().unwrap_or("") {
+            // What is written there is free, whatever it is called.
             "outputs" | "tags" | "properties" => {}
+            "environment_variables" => addresses(reader, value),
             "inputs" => inputs(reader, value),
             "environment" | "component" | "code" | "conda_file" => match value.scalar_text() {
                 Some(address) if looks_like_address(address) => {
@@ -131,6 +133,15 @@ fn walk<'a>(reader: &mut Reader<'a>, node: &'a Node) {
                 None => walk(reader, value),
             },
             _ => walk(reader, value),
+        }
+    }
+}
+
+/// Takes down the addresses among free values: what is read from there is read, and nothing else is said by them.
+fn addresses<'a>(reader: &mut Reader<'a>, node: &'a Node) {
+    for (_, value) in entries(Some(node)) {
+        if let Some(address) = value.scalar_text().filter(|text| looks_like_address(text)) {
+            reader.input(Role::Tool, value, address);
         }
     }
 }

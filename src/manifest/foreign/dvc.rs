@@ -147,7 +147,7 @@ fn wanted_stages(reader: &mut Reader<'_>, stages: &[Stage<'_>]) -> BTreeSet<usiz
         // Then it cannot be told from one that was cut off between two of its inputs.
         for stage in stages.iter().filter(|stage| stage.outs.is_empty()) {
             let message = format!(
-                "no stage writes `{subject}`, and this one names nothing that it wrote: the file may be cut short"
+                "no stage writes `{subject}`, and this one names nothing that it wrote: the file may be cut short; if it is whole, say with `--input` what this was made from, and leave the file out"
             );
             reader.problem("no-outputs", stage.node, message);
         }

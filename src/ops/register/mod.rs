@@ -23,7 +23,7 @@ use crate::error::{Failure, FailureKind, Result};
 use crate::flow::declassification::Lowered;
 use crate::flow::permit::{FlowPermit, Origin, permit};
 use crate::manifest::artifact::RiskTier;
-use crate::manifest::layout::path_of_attestation;
+use crate::manifest::layout::{path_of_attestation, path_of_version};
 use crate::manifest::version::VersionSpec;
 use crate::model::artifact::VersionId;
 use crate::model::attestation::AttestationName;
@@ -281,19 +281,21 @@ fn check_names(world: &World, request: &RegisterRequest) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the versions that it is made from are registered, with the digests that are said of them.
+/// Checks that the versions that it is made from are in Git, with the digests that are said of them: `promote check` asks for
+/// that of everybody.
 fn check_bases(world: &World, lineage: Option<&Lineage>) -> Result<()> {
     for Base { version, digest } in lineage.iter().flat_map(|lineage| &lineage.bases) {
-        let in_git = world.manifests.versions.get(version);
-        let in_git = in_git.map(|known| known.document.value.spec.digest);
-        let in_ledger = world.state().registrations.get(version);
-        let in_ledger = in_ledger.and_then(|all| all.first());
-        let known = in_git.or(in_ledger.map(|(_, registered)| registered.digest));
+        let known = world.manifests.versions.get(version);
+        let known = known.map(|known| known.document.value.spec.digest);
         let (message, hint) = match known {
             Some(known) if known == *digest => continue,
             Some(known) => (
                 format!("`{version}` is registered with another digest"),
                 format!("if it is what this was made from: `--input {version}={known}`"),
+            ),
+            None if world.state().registrations.contains_key(version) => (
+                format!("`{version}` was registered, and its manifest does not count any more"),
+                format!("put `{}` back as it was", path_of_version(version)),
             ),
             None => (
                 format!("`{version}` is not registered"),

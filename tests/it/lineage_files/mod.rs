@@ -280,6 +280,21 @@ fn bad_files_of_lineage_are_refused_word_for_word() {
 }
 
 #[test]
+fn a_failure_as_json_has_its_diagnostics() {
+    let organisation = organisation();
+    let path = file(&organisation, "what.yaml", "a: b\n");
+    let said = register(
+        &organisation,
+        "1.0.0",
+        &["--lineage-from", &path, "-o", "json"],
+    );
+    let json: serde_json::Value = serde_json::from_str(&refused(&organisation, said, 1)).unwrap();
+    let found = &json["diagnostics"][0];
+    let told = ["code", "path", "line"].map(|name| found[name].to_string());
+    assert_eq!(told, ["\"unknown-format\"", "\"what.yaml\"", "1"]);
+}
+
+#[test]
 fn what_files_and_arguments_say_against_each_other_is_refused() {
     let organisation = organisation();
     let path = file(&organisation, "dvc.lock", LOCK);

@@ -231,6 +231,19 @@ fn a_model_card_tells_its_base_and_datasets() {
 }
 
 #[test]
+fn variables_of_azure_ml_are_free_whatever_they_are_called() {
+    let variables = "$schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json\ntype: pipeline\njobs:\n  fit:\n    type: command\n    component: ./fit.yml\n    environment_variables: {environment: prod, code: s3://lake/orders}\n";
+    assert_eq!(
+        told("pipeline.yml", variables, None),
+        [
+            "azure-ml",
+            "7: tool s3://lake/orders",
+            "pipeline - - at -, parts [\"./fit.yml\"], tags {}, None"
+        ]
+    );
+}
+
+#[test]
 fn yaml_of_azure_ml_describes_artifacts_and_what_they_are_bound_to() {
     check(
         "model.yml",

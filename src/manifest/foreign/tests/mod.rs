@@ -181,7 +181,7 @@ fn a_lock_that_was_cut_off_between_two_inputs_is_not_believed() {
     assert_eq!(
         told("dvc.lock", cut, Some("model")),
         [
-            "4:5 no-outputs: no stage writes `model`, and this one names nothing that it wrote: the file may be cut short"
+            "4:5 no-outputs: no stage writes `model`, and this one names nothing that it wrote: the file may be cut short; if it is whole, say with `--input` what this was made from, and leave the file out"
         ]
     );
     assert_eq!(told("dvc.lock", cut, None), ["dvc", "5: data data/sample"]);

@@ -102,7 +102,7 @@ fn read_one(path: &Path, format: Option<&'static Format>, from: &Path) -> Result
 pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     durable::read_bounded(path, MAX_BYTES).map_err(|error| {
         if error.kind() == std::io::ErrorKind::FileTooLarge {
-            return Failure::diagnostics(vec![too_large(&path.display().to_string())]);
+            return refused(path, vec![too_large(&path.display().to_string())]);
         }
         let failure = Failure::of(FailureKind::Invalid, &error);
         failure.during(format!("`{}` cannot be read", path.display()))
