@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
-    ParallelIterator as _,
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
 };
 
 use crate::engine::error::EngineError;
 use crate::engine::inbox::MAX_STATEMENT_BYTES;
+use crate::engine::known::par_entries;
 use crate::engine::pending::Pending;
 use crate::engine::people::{People, Signer};
 use crate::engine::record;
@@ -46,8 +46,7 @@ pub(super) fn find_fresh<'a>(
         let is_known = registered.any(|(_, registered)| registered.manifest == manifest);
         (!is_known).then_some((id, version, manifest))
     };
-    let parts = manifests.versions.parts().into_par_iter();
-    let all = parts.flat_map_iter(|part| part.iter());
+    let all = par_entries(&manifests.versions);
     let fresh: Vec<_> = all.filter_map(is_new).collect();
     let producers = producers(head, &fresh, people, state.size)?;
     let (mut signed, mut known) = (Vec::new(), Versions::new());

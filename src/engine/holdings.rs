@@ -53,11 +53,11 @@ pub fn holders(book: &Book, world: &World) -> Result<BTreeMap<Sha256, Holder>, E
     let mut ordered: Vec<_> = known.iter().collect();
     ordered.sort_by_key(|((id, _), version)| (version.order, id));
     let common = &world.manifests.topology.value.spec.common_files;
+    let common = common.iter().copied().collect();
     let mut holders = BTreeMap::new();
     for ((id, _), version) in ordered {
         let telling = version.files.iter();
-        let telling = telling.filter(|file| !proves_nothing(file, |file| common.contains(file)));
-        for file in telling {
+        for file in telling.filter(|file| !proves_nothing(file, &common)) {
             holders.entry(*file).or_insert_with(|| Holder {
                 version: id.clone(),
                 digest: version.spec.digest,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator};
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::pending::Pending;
@@ -54,8 +54,8 @@ impl Before {
     }
 }
 
-/// Everything that labels are computed from, so that the same always gives the same. What is large is held by its place in
-/// memory: it is never changed there while somebody else looks at it.
+/// Everything that labels are computed from, so that the same always gives the same. Maps are held as copies that share
+/// everything: as long as nobody changed the other, comparing two is comparing two addresses.
 #[derive(Debug)]
 pub(super) struct Reasons {
     versions: Versions,
@@ -125,12 +125,20 @@ pub(super) struct Registered {
     pub(super) closure: Closure,
 }
 
+/// All entries of a map, on all cores. What is collected is in order.
+pub(super) fn par_entries<K: Ord + Sync, V: Sync>(
+    map: &SharedMap<K, V>,
+) -> impl ParallelIterator<Item = &(K, V)> {
+    map.parts()
+        .into_par_iter()
+        .flat_map_iter(|part| part.iter())
+}
+
 /// The SHA-256 of each version's manifest. Those of before that are the same are not hashed again.
 pub(super) fn hashes_of(versions: &Versions, before: Option<&(Versions, Hashes)>) -> Hashes {
     let hash = |version: &RegisteredVersion| Sha256::of(version.document.source.text.as_bytes());
     let Some((old, known)) = before else {
-        let parts = versions.parts().into_par_iter();
-        let hashes = parts.flat_map_iter(|part| part.iter());
+        let hashes = par_entries(versions);
         let hashes = hashes.map(|(id, version)| (id.clone(), hash(version)));
         return hashes.collect::<Vec<_>>().into_iter().collect();
     };

@@ -166,14 +166,8 @@ mod tests {
     fn accuracy(mut engine: Engine) -> f64 {
         let world = engine.observe().unwrap();
         let id: VersionId = VERSION.parse().unwrap();
-        let spec = &world
-            .manifests
-            .versions
-            .get(&id)
-            .unwrap()
-            .document
-            .value
-            .spec;
+        let version = world.manifests.versions.get(&id).unwrap();
+        let spec = &version.document.value.spec;
         spec.metrics[&"accuracy".parse().unwrap()]
     }
 

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::ParallelIterator as _;
 
 use crate::diagnostic::Diagnostic;
 use crate::engine::book::Book;
 use crate::engine::error::EngineError;
 use crate::engine::fresh::{find_fresh, record_fresh};
 pub use crate::engine::known::{Before, Hashes};
-use crate::engine::known::{Premises, Reasons, Registered, hashes_of};
+use crate::engine::known::{Premises, Reasons, Registered, hashes_of, par_entries};
 use crate::engine::pending::Pending;
 use crate::engine::people::People;
 use crate::engine::record;
@@ -169,8 +169,7 @@ fn drop_changed(manifests: &mut Arc<Repository>, state: &State) -> Vec<Diagnosti
         let first = state.registrations.get(id).and_then(|all| all.first());
         first.is_some_and(|(_, first)| first.digest != version.document.value.spec.digest)
     };
-    let parts = manifests.versions.parts().into_par_iter();
-    let all = parts.flat_map_iter(|part| part.iter());
+    let all = par_entries(&manifests.versions);
     let others: Vec<(VersionId, RegisteredVersion)> = all.filter(is_other).cloned().collect();
     let mut refused = Vec::new();
     for (id, version) in others {

@@ -118,8 +118,8 @@ pub struct Basis<'a> {
 
 /// Whether that a version has a file says nothing of where its data came from: it is declared to be common, or it is empty.
 #[must_use]
-pub fn proves_nothing(file: &Sha256, is_common: impl FnOnce(&Sha256) -> bool) -> bool {
-    *file == Sha256::of(b"") || is_common(file)
+pub fn proves_nothing(file: &Sha256, common: &BTreeSet<Sha256>) -> bool {
+    *file == Sha256::EMPTY || common.contains(file)
 }
 
 /// The label of every registered digest. Cheap to clone.
@@ -306,8 +306,8 @@ impl<'a> Graph<'a> {
                 .or_default()
                 .push(registration);
             for file in &registration.files {
-                let is_common = |file: &Sha256| basis.common_files.contains(file);
-                if !proves_nothing(file, is_common) && !before.holders.contains_key(file) {
+                let is_telling = !proves_nothing(file, basis.common_files);
+                if is_telling && !before.holders.contains_key(file) {
                     first_holder.entry(*file).or_insert(First {
                         digest: registration.digest,
                         id: registration.id,
@@ -531,6 +531,16 @@ mod tests {
         format!("retail/model/m{number}@1.0.0").parse().unwrap()
     }
 
+    /// The number of a file without bytes.
+    const EMPTY: u8 = u8::MAX;
+
+    fn file_of(number: u8) -> Sha256 {
+        match number {
+            EMPTY => Sha256::of(b""),
+            number => Sha256::of(&[number]),
+        }
+    }
+
     /// What one test registers: number, files, datasets, bases.
     type Row<'a> = (u8, &'a [u8], &'a [&'a str], &'a [u8]);
 
@@ -565,7 +575,7 @@ mod tests {
             .map(|(index, row)| Registration {
                 id: &ids[index],
                 digest: digest(row.0),
-                files: row.1.iter().map(|file| Sha256::of(&[*file])).collect(),
+                files: row.1.iter().map(|file| file_of(*file)).collect(),
                 lineage: Some(&lineages[index]),
                 snapshots: Vec::new(),
                 is_signed: true,
@@ -672,39 +682,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_proves_nothing_and_one_of_a_single_byte_does() {
-        let computed = |bytes: &[u8]| {
-            let datasets = |name: &str| Lineage {
-                datasets: vec![name.parse().unwrap()],
-                ..Lineage::default()
-            };
-            let lineages = [datasets("field"), datasets("sample")];
-            let ids = [id(1), id(2)];
-            let clearance = Clearance::new(label(&["internal"]).tags().iter().cloned()).unwrap();
-            let registration = |index: usize| Registration {
-                id: &ids[index],
-                digest: digest(u8::try_from(index).unwrap()),
-                files: vec![Sha256::of(bytes)],
-                lineage: Some(&lineages[index]),
-                snapshots: Vec::new(),
-                is_signed: true,
-                clearance: Some(&clearance),
-                recorded: None,
-                order: index as u64,
-            };
-            let basis = Basis {
-                datasets: &BTreeMap::from([
-                    ("field".parse().unwrap(), label(&["production"])),
-                    ("sample".parse().unwrap(), label(&["internal"])),
-                ]),
-                top: &label(&["internal", "production"]),
-                common_files: &BTreeSet::new(),
-            };
-            let labels = Labels::compute(basis, &[registration(0), registration(1)]);
-            labels.get(digest(1)).unwrap().label.clone()
-        };
-        assert_eq!(computed(b""), label(&["internal"]));
-        assert_eq!(computed(b"\n"), label(&["internal", "production"]));
+    fn an_empty_file_proves_nothing() {
+        let computed = labels(&[
+            (1, &[EMPTY, 1], &["field"], &[]),
+            (2, &[EMPTY, 2], &["sample"], &[]),
+        ]);
+        assert_eq!(computed[&2], label(&["internal"]));
     }
 
     #[test]

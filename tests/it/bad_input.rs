@@ -446,6 +446,12 @@ fn a_broken_governed_file_is_not_adopted_and_the_old_one_stays_in_force() {
         "{}",
         checked.all()
     );
+    // Put right here, and not committed.
+    organisation.edit("policies/qa.yaml", "reviewerz: 1", "reviewers: 1");
+    let checked = organisation.as_person("dana", &["check"]).expect_code(1);
+    let says = |words| checked.stdout.contains(words);
+    let is_told = says("what is committed is not in force") && !says("valid:");
+    assert!(is_told, "{}", checked.all());
     let applied = organisation.apply().expect_code(0);
     assert!(applied.stdout.contains("not in force"), "{}", applied.all());
     assert_eq!(organisation.served("qa").as_deref(), Some("1.0.0"));

@@ -141,12 +141,18 @@ fn digest(organisation: &Organisation, path: &Path) -> String {
     answer.stdout.trim().to_owned()
 }
 
-#[test]
-fn a_lineage_carries_the_label_of_every_parent() {
-    let organisation = with_field_model();
+/// A folder of a model that nobody has seen yet.
+fn tuned_folder(organisation: &Organisation) -> PathBuf {
     let new = organisation.path("new");
     std::fs::create_dir(&new).unwrap();
     std::fs::write(new.join("MODEL_CARD.md"), "# Fine-tuned\n").unwrap();
+    new
+}
+
+#[test]
+fn a_lineage_carries_the_label_of_every_parent() {
+    let organisation = with_field_model();
+    let new = tuned_folder(&organisation);
     let base = |name: &str| {
         let from = Organisation::model(&format!("{name}/1.0.0"));
         format!(
@@ -197,9 +203,7 @@ fn a_lineage_carries_the_label_of_every_parent() {
 #[test]
 fn a_base_that_is_not_registered_so_is_refused() {
     let organisation = with_field_model();
-    let new = organisation.path("new");
-    std::fs::create_dir(&new).unwrap();
-    std::fs::write(new.join("MODEL_CARD.md"), "# Fine-tuned\n").unwrap();
+    let new = tuned_folder(&organisation);
     let registered = digest(&organisation, &Organisation::model("penguin-species/1.0.0"));
     // A base that nobody registered so would be wrong in everybody's `check`.
     let other = format!("dirhash1:{}", "e".repeat(64));
@@ -247,9 +251,7 @@ fn a_base_whose_manifest_was_removed_is_refused_though_the_ledger_knows_it() {
     let model = Organisation::model("penguin-species/1.0.0");
     let version = "wildlife/model/penguin-species@1.0.0";
     let base = format!("{version}={}", digest(&organisation, &model));
-    let new = organisation.path("new");
-    std::fs::create_dir(&new).unwrap();
-    std::fs::write(new.join("MODEL_CARD.md"), "# Fine-tuned\n").unwrap();
+    let new = tuned_folder(&organisation);
     let arguments = arguments("wildlife/tuned", &new, &["penguins-sample", &base]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let answer = organisation.as_person("dana", &arguments).expect_code(1);

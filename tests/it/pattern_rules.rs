@@ -92,6 +92,24 @@ fn every_pattern_is_a_folder_and_a_page() {
 }
 
 #[test]
+fn a_region_that_is_mistyped_is_found_in_every_pattern() {
+    for pattern in &PATTERNS {
+        let name = pattern.name.as_str();
+        let mut files = written(name);
+        let has_region = |(path, bytes): &(&String, &mut Vec<u8>)| {
+            path.starts_with("workspaces/") && bytes.windows(8).any(|text| text == b"region: ")
+        };
+        let (path, bytes) = files.iter_mut().find(has_region).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let (before, after) = text.split_once("region: ").unwrap();
+        *bytes = format!("{before}region: x{after}").into_bytes();
+        let expected = ("unknown-region".to_owned(), path.clone());
+        let said = said(files);
+        assert!(said.contains(&expected), "{name}: {said:?}");
+    }
+}
+
+#[test]
 fn a_team_shares_one_workspace_whose_name_says_so() {
     refuses(
         "team",

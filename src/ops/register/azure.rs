@@ -161,9 +161,21 @@ fn project(context: &Context, described: &Described, name: &ArtifactName) -> Res
     }
 }
 
-/// Whether a part is not in the folder of the file that names it.
-fn is_absent(folder: &Path, part: &Placed<String>) -> bool {
-    !durable::exists(&folder.join(&part.value))
+/// Checks that a part is in the folder of the file that names it.
+fn check_part(file: &Path, folder: &Path, part: &Placed<String>) -> Result<()> {
+    let text = &part.value;
+    if text.starts_with('/') || text.split('/').any(|part| part == "..") {
+        let message = format!("`{text}` is outside of the folder of the file");
+        let hint = "name a folder that holds all parts with `--from PATH`";
+        return Err(at(file, part, message, hint));
+    }
+    if !durable::exists(&folder.join(text)) {
+        let message = format!("`{text}` is not there");
+        let hint =
+            "put it beside the file, or name a folder that holds all parts with `--from PATH`";
+        return Err(at(file, part, message, hint));
+    }
+    Ok(())
 }
 
 /// Where the bytes are: of a model its `path`, of everything else the folder of the file.
@@ -185,24 +197,9 @@ fn bytes_at(file: &Path, described: &Described) -> Result<PathBuf> {
         }
         (ArtifactKind::Model, None) => Err(missing(file, "`path`")),
         (ArtifactKind::Runtime | ArtifactKind::Component | ArtifactKind::Pipeline, _) => {
-            let is_outside = |part: &&Placed<String>| {
-                part.value.starts_with('/') || part.value.split('/').any(|part| part == "..")
-            };
-            match described.parts.iter().find(is_outside) {
-                Some(part) => {
-                    let message = format!("`{}` is outside of the folder of the file", part.value);
-                    let hint = "name a folder that holds all parts with `--from PATH`";
-                    Err(at(file, part, message, hint))
-                }
-                None => match described.parts.iter().find(|part| is_absent(folder, part)) {
-                    Some(part) => {
-                        let message = format!("`{}` is not there", part.value);
-                        let hint = "put it beside the file, or name a folder that holds all parts with `--from PATH`";
-                        Err(at(file, part, message, hint))
-                    }
-                    None => Ok(folder.to_owned()),
-                },
-            }
+            let mut parts = described.parts.iter();
+            parts.try_for_each(|part| check_part(file, folder, part))?;
+            Ok(folder.to_owned())
         }
     }
 }

@@ -204,17 +204,19 @@ mod tests {
         }
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_server_that_sends_without_an_end_is_cut_off() {
+    /// Why at most 10 KiB of endless files are not taken, with the folder that they went to.
+    async fn refused(names: &[&str]) -> (String, Scratch, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let scratch = ScratchArea::open(directory.path()).unwrap();
         let scratch = scratch.create("taken.").unwrap();
-        let saved = save(&Silent, endless(&["a", "b"]), &scratch, 10 * 1024).await;
-        let error = saved.unwrap_err();
-        assert!(
-            error.to_string().contains("cannot be brought here"),
-            "{error}"
-        );
+        let saved = save(&Silent, endless(names), &scratch, 10 * 1024).await;
+        (saved.unwrap_err().to_string(), scratch, directory)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_sends_without_an_end_is_cut_off() {
+        let (error, scratch, _directory) = refused(&["a", "b"]).await;
+        assert!(error.contains("cannot be brought here"), "{error}");
         let written = |name: &str| {
             let path = scratch.path().join(FILES).join(name);
             durable::read_bounded(&path, 1 << 20)
@@ -226,14 +228,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_name_that_comes_twice_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let scratch = ScratchArea::open(directory.path()).unwrap();
-        let scratch = scratch.create("taken.").unwrap();
-        let saved = save(&Silent, endless(&["a", "a"]), &scratch, 10 * 1024).await;
-        let error = saved.unwrap_err();
-        assert!(
-            error.to_string().contains("`a` cannot be brought here"),
-            "{error}"
-        );
+        let (error, ..) = refused(&["a", "a"]).await;
+        assert!(error.contains("`a` cannot be brought here"), "{error}");
     }
 }
